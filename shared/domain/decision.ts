@@ -1,0 +1,11 @@
+import type { ActionName, PolicyAction } from "#shared/domain/policy.ts";
+
+/** What is to become of one (target, action) of one alert. Anything but `act` touches nothing. */
+export type Decision =
+  | { readonly kind: "act"; readonly action: PolicyAction; readonly rule: string; readonly because: string }
+  /** observe mode: exactly what enforce would have done. */
+  | { readonly kind: "would-act"; readonly action: PolicyAction; readonly rule: string; readonly because: string }
+  | { readonly kind: "await-approval"; readonly action: PolicyAction; readonly rule: string; readonly because: string }
+  | { readonly kind: "hold"; readonly action: ActionName; readonly rule: string; readonly because: string };
+
+export type DecisionKind = Decision["kind"];

@@ -1,0 +1,98 @@
+import type { Priority } from "#shared/domain/priority.ts";
+
+/** observe: decide and tell, touch nothing. approve: a person must say yes. enforce: act. */
+export const MODES = ["observe", "approve", "enforce"] as const;
+export type Mode = (typeof MODES)[number];
+
+/** The stricter of two modes: observe < approve < enforce. */
+export const stricter = (a: Mode, b: Mode): Mode => (MODES.indexOf(a) <= MODES.indexOf(b) ? a : b);
+
+export const ACTIONS = ["ecs:stop-task", "kubernetes:terminate"] as const;
+export type ActionName = (typeof ACTIONS)[number];
+
+/** The policy as compiled at package time: no YAML in a bundle. `version` is 12 hex of the SHA-256 of the compiled content. */
+export interface Policy {
+  readonly schema: "falco-responder/policy/1";
+  readonly version: string;
+  readonly mode: Mode;
+  /** An alert older than this does not act. Default 900. */
+  readonly maxAgeSeconds: number;
+  readonly protect: Protect;
+  readonly budgets: Budgets;
+  readonly rules: readonly PolicyRule[];
+  readonly index: RuleIndex;
+}
+
+/** What is never a target, whatever a rule says. Globs (`*`) are allowed in every list but `labels`. */
+export interface Protect {
+  readonly clusters: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly services: readonly string[];
+  readonly families: readonly string[];
+  readonly priorityClasses: readonly string[];
+  /** label or tag key -> value ("*" = any). */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Budgets {
+  readonly windowSeconds: number;
+  readonly cluster: number;
+  readonly fleet: number;
+  readonly owner: number;
+}
+
+export interface PolicyRule {
+  readonly name: string;
+  readonly match: Match;
+  readonly actions: readonly PolicyAction[];
+  /** Names of channels in falco-responder.yml. */
+  readonly notify: readonly string[];
+  readonly mode: Mode;
+}
+
+/** All clauses that are present must hold; an absent clause is no condition. */
+export interface Match {
+  /** Falco rule names: exact, `glob:a*b`, or `/regex/`; any one suffices. */
+  readonly rule?: readonly string[];
+  readonly priority?: { readonly op: "<" | "<=" | "=" | ">=" | ">"; readonly value: Priority };
+  /** OR of ANDs. */
+  readonly tags?: readonly (readonly string[])[];
+  readonly source?: readonly string[];
+  readonly fields?: readonly FieldCondition[];
+  readonly workload?: readonly WorkloadCondition[];
+}
+
+export type Test =
+  | { readonly op: "equals"; readonly values: readonly string[] }
+  | { readonly op: "notEquals"; readonly values: readonly string[] }
+  | { readonly op: "glob"; readonly values: readonly string[] }
+  | { readonly op: "regex"; readonly values: readonly string[] }
+  | { readonly op: "cidr"; readonly values: readonly string[] }
+  | { readonly op: "exists"; readonly value: boolean }
+  | { readonly op: "<" | "<=" | ">" | ">="; readonly value: string };
+
+export interface FieldCondition {
+  readonly field: string;
+  readonly test: Test;
+}
+
+export interface WorkloadCondition {
+  /** cluster, kind, namespace, owner, service, family, image, container, or `label.<key>`. */
+  readonly fact: string;
+  readonly test: Test;
+}
+
+export interface PolicyAction {
+  readonly action: ActionName;
+  readonly params: Readonly<Record<string, string | number | boolean>>;
+  readonly mode: Mode;
+  /** required: no evidence, no action. best-effort: its failure stands on the receipt. */
+  readonly evidence: "required" | "best-effort" | "none";
+}
+
+/** Where to look for the rules of an alert without trying each. Positions into `rules`. */
+export interface RuleIndex {
+  readonly exact: Readonly<Record<string, readonly number[]>>;
+  readonly patterns: readonly { readonly pattern: string; readonly rules: readonly number[] }[];
+  readonly any: readonly number[];
+}

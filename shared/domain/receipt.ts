@@ -1,0 +1,28 @@
+import type { ActionName } from "#shared/domain/policy.ts";
+
+/**
+ * done: verified in the world. requested: accepted, not yet confirmed. skipped: nothing was left to do.
+ * refused: a precondition says no. failed: tried, and it is certain that it did not happen. unknown: tried, and we cannot tell.
+ */
+export type Outcome = "done" | "requested" | "skipped" | "refused" | "failed" | "unknown";
+
+export const isFinal = (outcome: Outcome): boolean => outcome !== "requested" && outcome !== "unknown";
+
+/** What an action did, as far as it is known to be true. */
+export interface Receipt {
+  readonly action: ActionName;
+  /** Task ARN or pod uid. */
+  readonly target: string;
+  readonly outcome: Outcome;
+  readonly because: string;
+  readonly requestedAtMs: number | null;
+  readonly verifiedAtMs: number | null;
+  /** What undo needs; null with the reason when it cannot be taken back. */
+  readonly undo: { readonly possible: false; readonly because: string } | { readonly possible: true; readonly keep: Readonly<Record<string, string>> };
+  readonly evidence: Evidence;
+}
+
+export type Evidence =
+  | { readonly kind: "kept"; readonly key: string; readonly sha256: string }
+  | { readonly kind: "failed"; readonly because: string }
+  | { readonly kind: "none" };

@@ -1,0 +1,52 @@
+/** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
+export interface Registry {
+  readonly schema: "falco-responder/registry/1";
+  /** AWS account of this deployment. */
+  readonly account: string;
+  readonly region: string;
+  readonly clusters: readonly Cluster[];
+  readonly notifications: Notifications;
+}
+
+export type ClusterKind = "ecs" | "eks" | "kubernetes";
+
+/** One registered cluster. Only lines of one of its sources may accuse its workloads. */
+export interface Cluster {
+  readonly name: string;
+  readonly kind: ClusterKind;
+  readonly account: string;
+  readonly region: string;
+  readonly sources: readonly Source[];
+  /** ECS: the cluster's name in ECS when it differs from `name`. EKS: the EKS cluster name. */
+  readonly awsName: string;
+  /** Record keys under which the shipper merges the alert, beside the well-known ones. */
+  readonly mergeKeys: readonly string[];
+  /** kubernetes only: how to reach the API server. */
+  readonly access: KubernetesAccess | null;
+  /** Role to assume in the cluster's account; null = the function's own role. */
+  readonly roleArn: string | null;
+  readonly externalId: string | null;
+}
+
+export interface Source {
+  readonly logGroup: string;
+  /** "" = every stream of the group. The longest prefix that fits wins. */
+  readonly streamPrefix: string;
+}
+
+/** Bearer token of a ServiceAccount, read from Secrets Manager as JSON {"token": "..."} or the bare token. */
+export interface KubernetesAccess {
+  readonly server: string;
+  /** PEM, base64 as in a kubeconfig. Always verified. */
+  readonly caData: string;
+  readonly tokenSecret: string;
+}
+
+export interface Notifications {
+  readonly channels: readonly ChannelConfig[];
+}
+
+export type ChannelConfig =
+  | { readonly name: string; readonly kind: "sns"; readonly topicArn: string }
+  /** `urlSecret`: `ssm:/name` or `secretsmanager:name`: never the URL itself. */
+  | { readonly name: string; readonly kind: "slack"; readonly urlSecret: string };

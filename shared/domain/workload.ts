@@ -1,0 +1,66 @@
+/** What an alert accuses, as the control plane (never the alert) describes it. */
+export type Workload = TaskWorkload | PodWorkload;
+
+export interface Owner {
+  /** ECS: "Service". Kubernetes: Deployment, StatefulSet, DaemonSet, Job, CronJob, ReplicaSet or a foreign kind. */
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string | null;
+}
+
+interface Verified {
+  /** Registry name of the cluster. */
+  readonly cluster: string;
+  /** The identity of a claim: task ARN or pod uid. */
+  readonly uid: string;
+  readonly owner: Owner | null;
+  readonly container: { readonly name: string; readonly id: string; readonly image: string | null };
+  /** ECS: tags of task and service together (service first, task wins). Kubernetes: labels. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface TaskWorkload extends Verified {
+  readonly kind: "task";
+  readonly taskArn: string;
+  readonly clusterArn: string;
+  readonly family: string;
+  readonly revision: string;
+  readonly service: string | null;
+  readonly group: string | null;
+  readonly launchType: string | null;
+  readonly lastStatus: string;
+  readonly desiredStatus: string;
+  readonly containerInstanceArn: string | null;
+  readonly startedAtMs: number | null;
+}
+
+export interface PodWorkload extends Verified {
+  readonly kind: "pod";
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string | null;
+  readonly phase: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly serviceAccount: string | null;
+  readonly priorityClass: string | null;
+  readonly hostNetwork: boolean;
+  /** A static pod's mirror: the API cannot control it. */
+  readonly mirror: boolean;
+  readonly deleting: boolean;
+}
+
+/** The outcome of looking for the accused. Only `found` may be acted on. */
+export type Resolution =
+  | { readonly kind: "found"; readonly workload: Workload; readonly how: string }
+  /** Verified, and already stopping, stopped or deleted: nothing is left to do. */
+  | { readonly kind: "gone"; readonly workload: Workload; readonly because: string }
+  | { readonly kind: "unverified"; readonly because: string };
+
+/** "service/web", "Deployment/api", or the workload's own name: for people and for identity. */
+export const ownerName = (workload: Workload): string | null =>
+  workload.owner === null ? null : `${workload.owner.kind}/${workload.kind === "pod" ? `${workload.namespace}/` : ""}${workload.owner.name}`;
+
+export const workloadName = (workload: Workload): string =>
+  workload.kind === "task"
+    ? `task ${workload.taskArn.slice(workload.taskArn.lastIndexOf("/") + 1)} (${workload.family}:${workload.revision})`
+    : `pod ${workload.namespace}/${workload.name}`;
