@@ -1,14 +1,5 @@
 /** Falco's priorities, least urgent first (https://falco.org/docs/concepts/rules/basic-elements/#priority). */
-export const PRIORITIES = [
-  "Debug",
-  "Informational",
-  "Notice",
-  "Warning",
-  "Error",
-  "Critical",
-  "Alert",
-  "Emergency",
-] as const;
+export const PRIORITIES = ["Debug", "Informational", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency"] as const;
 
 export type Priority = (typeof PRIORITIES)[number];
 

@@ -18,7 +18,9 @@ export interface Receipt {
   readonly requestedAtMs: number | null;
   readonly verifiedAtMs: number | null;
   /** What undo needs; null with the reason when it cannot be taken back. */
-  readonly undo: { readonly possible: false; readonly because: string } | { readonly possible: true; readonly keep: Readonly<Record<string, string>> };
+  readonly undo:
+    | { readonly possible: false; readonly because: string }
+    | { readonly possible: true; readonly keep: Readonly<Record<string, string>> };
   readonly evidence: Evidence;
 }
 

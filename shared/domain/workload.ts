@@ -58,7 +58,9 @@ export type Resolution =
 
 /** "service/web", "Deployment/api", or the workload's own name: for people and for identity. */
 export const ownerName = (workload: Workload): string | null =>
-  workload.owner === null ? null : `${workload.owner.kind}/${workload.kind === "pod" ? `${workload.namespace}/` : ""}${workload.owner.name}`;
+  workload.owner === null
+    ? null
+    : `${workload.owner.kind}/${workload.kind === "pod" ? `${workload.namespace}/` : ""}${workload.owner.name}`;
 
 export const workloadName = (workload: Workload): string =>
   workload.kind === "task"

@@ -5,8 +5,18 @@ export interface Channel {
 }
 
 export type OutgoingMessage =
-  | { readonly kind: "sns"; readonly topicArn: string; readonly subject: string; readonly body: string; readonly attributes: Readonly<Record<string, string>> }
-  | { readonly kind: "slack"; readonly urlSecret: string; readonly payload: { readonly text: string; readonly blocks: readonly unknown[] } };
+  | {
+      readonly kind: "sns";
+      readonly topicArn: string;
+      readonly subject: string;
+      readonly body: string;
+      readonly attributes: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: "slack";
+      readonly urlSecret: string;
+      readonly payload: { readonly text: string; readonly blocks: readonly unknown[] };
+    };
 
 /** retry: unavailable, throttled or unknown: may be sent again. permanent: will never succeed as it is (a person must fix it). */
 export type Delivery =

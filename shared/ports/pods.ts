@@ -12,7 +12,11 @@ export interface Pods {
    * DELETE with the uid as precondition. accepted: 200/202, the pod may still be terminating. conflict: another pod has the name (409). gone: 404.
    * Grace is in seconds; 0 (force) is refused by the type's callers: use 1.
    */
-  delete(pod: { readonly namespace: string; readonly name: string; readonly uid: string }, graceSeconds: number, signal: AbortSignal): Promise<"accepted" | "conflict" | "gone">;
+  delete(
+    pod: { readonly namespace: string; readonly name: string; readonly uid: string },
+    graceSeconds: number,
+    signal: AbortSignal,
+  ): Promise<"accepted" | "conflict" | "gone">;
 }
 
 export interface PodFacts {
@@ -29,5 +33,10 @@ export interface PodFacts {
   readonly hostNetwork: boolean;
   readonly deletionTimestamp: string | null;
   /** Current statuses of containers, init containers and ephemeral containers. `id` without its `containerd://`. */
-  readonly containers: readonly { readonly name: string; readonly id: string | null; readonly image: string | null; readonly running: boolean }[];
+  readonly containers: readonly {
+    readonly name: string;
+    readonly id: string | null;
+    readonly image: string | null;
+    readonly running: boolean;
+  }[];
 }

@@ -34,7 +34,10 @@ export interface Item extends Key {
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** absent: no item under the key. version: the item is there with exactly this version. not-paused: absent, or `paused` is not true. */
-export type Condition = { readonly kind: "absent" } | { readonly kind: "version"; readonly version: number } | { readonly kind: "not-paused" };
+export type Condition =
+  | { readonly kind: "absent" }
+  | { readonly kind: "version"; readonly version: number }
+  | { readonly kind: "not-paused" };
 
 export type Write =
   | { readonly op: "put"; readonly item: Item; readonly when: Condition | null }

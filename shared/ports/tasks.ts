@@ -1,7 +1,10 @@
 /** ECS as the responder sees it, for one cluster of the registry. Adapters translate errors to PipelineError (`aws_*`). */
 export interface Tasks {
   /** DescribeTasks with TAGS, any number of ARNs (batched by 100). ARNs that ECS does not know come back in `missing`. */
-  describe(arns: readonly string[], signal: AbortSignal): Promise<{ readonly tasks: readonly TaskFacts[]; readonly missing: readonly string[] }>;
+  describe(
+    arns: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly tasks: readonly TaskFacts[]; readonly missing: readonly string[] }>;
   /** ListTasks on a container instance: RUNNING and STOPPED desired status, all pages. */
   listOnInstance(containerInstanceArn: string, signal: AbortSignal): Promise<readonly string[]>;
   /** ListContainerInstances by EC2 instance id; null when there is none. */
@@ -24,6 +27,11 @@ export interface TaskFacts {
   readonly startedAtMs: number | null;
   readonly stoppedAtMs: number | null;
   readonly stoppedReason: string | null;
-  readonly containers: readonly { readonly name: string; readonly runtimeId: string | null; readonly image: string | null; readonly lastStatus: string | null }[];
+  readonly containers: readonly {
+    readonly name: string;
+    readonly runtimeId: string | null;
+    readonly image: string | null;
+    readonly lastStatus: string | null;
+  }[];
   readonly tags: Readonly<Record<string, string>>;
 }
