@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Three projects: `unit` needs nothing but Node; `lab` needs the deployed service on the local lab; both run by `npm test`.
+// Three projects: `unit` needs nothing but Node, `infra` packages the service, `lab` runs on the local AWS and Kubernetes.
 export default defineConfig({
   test: {
     passWithNoTests: false,
@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/infra/**", "node_modules/**"],
+          exclude: ["test/e2e/**", "test/contracts/**", "test/infra/**", "node_modules/**"],
           testTimeout: 30_000,
         },
       },
@@ -19,8 +19,9 @@ export default defineConfig({
       },
       {
         test: {
-          name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          name: "lab",
+          include: ["test/e2e/**/*.test.ts", "test/contracts/**/*.test.ts"],
+          globalSetup: ["test/lab-setup.ts"],
           testTimeout: 180_000,
           hookTimeout: 900_000,
           fileParallelism: false,
