@@ -1,0 +1,39 @@
+import type { ActionName } from "#shared/domain/policy.ts";
+import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import type { Cluster } from "#shared/domain/registry.ts";
+import type { Resolution } from "#shared/domain/workload.ts";
+import { resolveTask } from "#shared/playbooks/ecs/resolve.ts";
+import { stopTask } from "#shared/playbooks/ecs/stop-task.ts";
+import { resolvePod } from "#shared/playbooks/kubernetes/resolve.ts";
+import { terminate } from "#shared/playbooks/kubernetes/terminate.ts";
+import type { Playbook } from "#shared/playbooks/playbook.ts";
+import type { Clock } from "#shared/ports/clock.ts";
+import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
+
+/** Every response action by its name in the policy. */
+export const playbooks: Readonly<Record<ActionName, Playbook>> = {
+  "ecs:stop-task": stopTask,
+  "kubernetes:terminate": terminate,
+};
+
+/**
+ * Whom the alert accuses, as the control plane of its cluster describes it. Only `found` may be acted on; any doubt is `unverified`.
+ * Throws PipelineError when the control plane cannot be asked.
+ */
+export async function resolve(
+  entry: QueueEntry,
+  cluster: Cluster,
+  access: ClusterAccess,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Resolution> {
+  const { alert } = entry;
+  if (entry.cluster !== cluster.name)
+    return { kind: "unverified", because: `the alert speaks for cluster ${entry.cluster ?? "(none)"}, not for ${cluster.name}` };
+  if (alert.onHost) return { kind: "unverified", because: "the process runs on the host, outside any container" };
+  if (alert.internal) return { kind: "unverified", because: "Falco speaks of itself" };
+  if (alert.containerId === null) return { kind: "unverified", because: "the alert names no container id" };
+  return cluster.kind === "ecs"
+    ? resolveTask(entry, cluster, await access.tasks(cluster), clock, signal)
+    : resolvePod(entry, cluster, await access.pods(cluster), signal);
+}
