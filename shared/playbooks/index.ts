@@ -35,5 +35,5 @@ export async function resolve(
   if (alert.containerId === null) return { kind: "unverified", because: "the alert names no container id" };
   return cluster.kind === "ecs"
     ? resolveTask(entry, cluster, await access.tasks(cluster), clock, signal)
-    : resolvePod(entry, cluster, await access.pods(cluster), signal);
+    : resolvePod(entry, cluster, await access.pods(cluster), clock, signal);
 }

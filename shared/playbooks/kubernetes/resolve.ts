@@ -1,8 +1,149 @@
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { Resolution } from "#shared/domain/workload.ts";
-import type { Pods } from "#shared/ports/pods.ts";
+import type { PodWorkload, Resolution } from "#shared/domain/workload.ts";
+import { claimed, isContainerId, sameContainer } from "#shared/playbooks/claims.ts";
+import { type Look, lookAgain } from "#shared/playbooks/look-again.ts";
+import type { Needs } from "#shared/playbooks/playbook.ts";
+import type { Clock } from "#shared/ports/clock.ts";
+import type { PodFacts, Pods } from "#shared/ports/pods.ts";
 
-export function resolvePod(_entry: QueueEntry, _cluster: Cluster, _pods: Pods, _signal: AbortSignal): Promise<Resolution> {
-  return Promise.resolve({ kind: "unverified", because: "pods are not looked for" });
+export const resolvePodNeeds: Needs = {
+  iam: [],
+  rbac: [
+    { apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] },
+    { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["get"] },
+    { apiGroups: ["batch"], resources: ["jobs"], verbs: ["get"] },
+  ],
+};
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** Set by the kubelet on the API's image of a static pod. https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
+const MIRROR = "kubernetes.io/config.mirror";
+
+/** What the alert says of its pod. Each claim that is made must be true of the pod that is found. */
+interface Claims {
+  readonly id: string;
+  readonly namespace: string | null;
+  readonly name: string | null;
+  readonly uid: string | null;
+  /** The sensor's node, where the accused pod must be; null when the sensor's hostname is no claim about a node. */
+  readonly node: string | null;
 }
+
+/**
+ * The pod with a current container whose id begins with the alert's: the one that the alert names or, unnamed, the only one on the alert's
+ * node; with the alert's uid and on the sensor's node whenever the alert says them. A name alone never selects: StatefulSets reuse theirs.
+ */
+export async function resolvePod(entry: QueueEntry, cluster: Cluster, pods: Pods, clock: Clock, signal: AbortSignal): Promise<Resolution> {
+  const claims = claimsOf(entry);
+  if ("because" in claims) return unverified(claims.because);
+  return await lookAgain(entry.alert, clock, signal, () => look(claims, cluster, pods, signal));
+}
+
+function claimsOf({ alert, sensor }: QueueEntry): Claims | { readonly because: string } {
+  const id = alert.containerId;
+  if (id === null || !isContainerId(id)) return { because: "the alert names no container id" };
+  const namespace = claimed(alert, "k8s.ns.name");
+  const name = claimed(alert, "k8s.pod.name");
+  const uid = claimed(alert, "k8s.pod.uid", "k8s.pod.id");
+  for (const claim of [namespace, name, uid]) if (typeof claim === "object" && claim !== null) return { because: claim.conflict };
+  if (typeof namespace === "string" && !LABEL.test(namespace)) return { because: "the alert's k8s.ns.name is no namespace name" };
+  if (typeof name === "string" && !SUBDOMAIN.test(name)) return { because: "the alert's k8s.pod.name is no pod name" };
+  const text = (claim: typeof name): string | null => (typeof claim === "string" ? claim : null);
+  return { id, namespace: text(namespace), name: text(name), uid: text(uid), node: nodeOf(alert.hostname, sensor.pod) };
+}
+
+/** The chart sets Falco's hostname to spec.nodeName. Falco's own pod name, its hostname without that setting, says nothing of the node. */
+function nodeOf(hostname: string | null, sensorPod: string | null): string | null {
+  if (hostname === null || hostname === "") return null;
+  return sensorPod !== null && sensorPod.slice(sensorPod.lastIndexOf("/") + 1) === hostname ? null : hostname.toLowerCase();
+}
+
+async function look(claims: Claims, cluster: Cluster, pods: Pods, signal: AbortSignal): Promise<Look> {
+  const { namespace, name, node } = claims;
+  if (namespace !== null && name !== null) {
+    const pod = await pods.get(namespace, name, signal);
+    if (pod === null) return sure(unverified(`there is no pod ${namespace}/${name} now`));
+    return judge([pod], claims, cluster, pods, signal, "the pod that the alert names");
+  }
+  if (node === null) return sure(unverified("the alert names neither its pod nor its node"));
+  if (!SUBDOMAIN.test(node)) return sure(unverified("the alert's hostname is no node name"));
+  return judge(await pods.onNode(node, signal), claims, cluster, pods, signal, "exactly one pod on the alert's node");
+}
+
+async function judge(
+  candidates: readonly PodFacts[],
+  claims: Claims,
+  cluster: Cluster,
+  pods: Pods,
+  signal: AbortSignal,
+  who: string,
+): Promise<Look> {
+  const matches = candidates.flatMap((pod) =>
+    pod.containers.filter(({ id }) => sameContainer(claims.id, id)).map((container) => ({ pod, container })),
+  );
+  const [match, second] = matches;
+  if (match === undefined) return { resolution: unverified(noMatch(candidates, claims)), lagging: candidates.some(awaitsIds) };
+  if (second !== undefined) return sure(unverified(`more than one container begins with ${claims.id}`));
+  const { pod, container } = match;
+  const contradiction = contradicts(pod, claims);
+  if (contradiction !== null) return sure(unverified(contradiction));
+  const workload: PodWorkload = {
+    kind: "pod",
+    cluster: cluster.name,
+    uid: pod.uid,
+    owner: await pods.owner(pod, signal),
+    container: { name: container.name, id: container.id ?? "", image: container.image },
+    labels: pod.labels,
+    namespace: pod.namespace,
+    name: pod.name,
+    node: pod.node,
+    phase: pod.phase,
+    annotations: pod.annotations,
+    serviceAccount: pod.serviceAccount,
+    priorityClass: pod.priorityClass,
+    hostNetwork: pod.hostNetwork,
+    mirror: Object.hasOwn(pod.annotations, MIRROR),
+    deleting: pod.deletionTimestamp !== null,
+  };
+  const ending = endingOf(pod);
+  if (ending !== null) return sure({ kind: "gone", workload, because: ending });
+  const also = claims.uid === null ? "" : ", and so does its uid";
+  return sure({ kind: "found", workload, how: `${who}: its containerID begins with the alert's container id${also}` });
+}
+
+function noMatch([only, ...others]: readonly PodFacts[], { id, name, uid }: Claims): string {
+  if (only === undefined || others.length > 0 || name === null) return `no pod on the alert's node has a container ${id} now`;
+  if (uid !== null && uid !== only.uid) return `pod ${only.namespace}/${only.name} is another one now: its uid is not the alert's`;
+  return `pod ${only.namespace}/${only.name} has no container ${id} now: a successor of that name, a restarted container or a sandbox`;
+}
+
+function contradicts(pod: PodFacts, { namespace, name, uid, node }: Claims): string | null {
+  const pretty = `pod ${pod.namespace}/${pod.name}`;
+  if (uid !== null && uid !== pod.uid) return `${pretty} has another uid than the alert's`;
+  if (namespace !== null && namespace !== pod.namespace) return `${pretty} is in another namespace than the alert's`;
+  if (name !== null && name !== pod.name) return `${pretty} has another name than the alert's`;
+  if (pod.node === null) return `${pretty} is on no node`;
+  if (node !== null && !sameHost(node, pod.node))
+    return `${pretty} is on node ${pod.node}, not where the alert's sensor is (Falco's hostname must be the node's name: FALCO_HOSTNAME)`;
+  return null;
+}
+
+/** A host may call itself by the first label of the node's full name, or the other way round. */
+function sameHost(a: string, b: string): boolean {
+  const other = b.toLowerCase();
+  return a === other || other.startsWith(`${a}.`) || a.startsWith(`${other}.`);
+}
+
+const awaitsIds = (pod: PodFacts): boolean => endingOf(pod) === null && pod.containers.some(({ id }) => id === null);
+
+function endingOf(pod: PodFacts): string | null {
+  if (pod.deletionTimestamp !== null) return "the pod is already being deleted";
+  return pod.phase === "Succeeded" || pod.phase === "Failed" ? `the pod has ended (${pod.phase})` : null;
+}
+
+const sure = (resolution: Resolution): Look => ({ resolution, lagging: false });
+const unverified = (because: string): Resolution => ({ kind: "unverified", because });
