@@ -1,0 +1,57 @@
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { askAws } from "#shared/adapters/aws-error.ts";
+import { PipelineError } from "#shared/domain/error.ts";
+
+export interface SecretReader {
+  /**
+   * `ref`: `ssm:/name` or `secretsmanager:name-or-arn`. Kept for 10 minutes; `fresh` reads it again now (it was refused: it may be rotated).
+   * Throws `config_invalid` for another shape or an empty secret, else `aws_*`. The value is in no message.
+   */
+  read(ref: string, signal: AbortSignal, fresh?: "fresh"): Promise<string>;
+}
+
+/** By which clients; the tests pass their own. They are made when first needed. */
+export interface SecretClients {
+  parameter(name: string, signal: AbortSignal): Promise<string | undefined>;
+  secret(id: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+const KEEP_MS = 600_000;
+
+export function secretReader(clients: SecretClients = awsSecretClients(), now: () => number = Date.now): SecretReader {
+  const kept = new Map<string, { readonly value: string; readonly untilMs: number }>();
+  return {
+    async read(ref, signal, fresh) {
+      const hit = kept.get(ref);
+      if (fresh === undefined && hit !== undefined && hit.untilMs > now()) return hit.value;
+      const value = await askAws(`reading secret ${ref}`, () => fetchSecret(clients, ref, signal));
+      if (value === undefined || value.trim() === "") throw new PipelineError("config_invalid", `secret ${ref} is empty`);
+      kept.set(ref, { value: value.trim(), untilMs: now() + KEEP_MS });
+      return value.trim();
+    },
+  };
+}
+
+function fetchSecret(clients: SecretClients, ref: string, signal: AbortSignal): Promise<string | undefined> {
+  const [, store, name] = /^(ssm|secretsmanager):(\S+)$/.exec(ref) ?? [];
+  if (store === "ssm" && name) return clients.parameter(name, signal);
+  if (store === "secretsmanager" && name) return clients.secret(name, signal);
+  throw new PipelineError("config_invalid", `"${ref}" names no secret: write ssm:/name or secretsmanager:name`);
+}
+
+function awsSecretClients(): SecretClients {
+  const config = { maxAttempts: 3, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } };
+  let ssm: SSMClient | undefined;
+  let secrets: SecretsManagerClient | undefined;
+  return {
+    async parameter(name, abortSignal) {
+      ssm ??= new SSMClient(config);
+      return (await ssm.send(new GetParameterCommand({ Name: name, WithDecryption: true }), { abortSignal })).Parameter?.Value;
+    },
+    async secret(id, abortSignal) {
+      secrets ??= new SecretsManagerClient(config);
+      return (await secrets.send(new GetSecretValueCommand({ SecretId: id }), { abortSignal })).SecretString;
+    },
+  };
+}
