@@ -1,0 +1,29 @@
+import type { Registry } from "#shared/domain/registry.ts";
+
+/** What the template needs to know of `falco-responder.yml`. */
+export interface DeployPlan {
+  readonly registry: Registry;
+  readonly logGroups: readonly LogGroupPlan[];
+  readonly deploy: DeployOptions;
+}
+
+/** A group that Falco's lines arrive in. `create: false`: it exists, and stays when the stack goes. */
+export interface LogGroupPlan {
+  readonly name: string;
+  readonly create: boolean;
+}
+
+export interface DeployOptions {
+  /** Days, one of the values that CloudWatch Logs takes. */
+  readonly logRetentionDays: number;
+  /** Days under Object Lock (governance). */
+  readonly evidenceRetentionDays: number;
+  readonly evidenceExpiryDays: number;
+  readonly unreadableRetentionDays: number;
+  readonly tracing: boolean;
+  /** Address for alarms; null: people subscribe by themselves. */
+  readonly alarmEmail: string | null;
+  /** By function; absent: unreserved. */
+  readonly reservedConcurrency: Readonly<Record<string, number>>;
+  readonly tags: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,97 @@
+import { arn, att, type FunctionKey, ref, sub, type Value } from "./functions.ts";
+
+/** One statement of a policy. Every `Resource: "*"` says in `Sid` why nothing narrower exists; a test has the list. */
+export type Statement = { readonly [key: string]: Value };
+
+const allow = (sid: string, actions: readonly string[], resource: Value, condition?: Value): Statement => ({
+  Sid: sid,
+  Effect: "Allow",
+  Action: actions,
+  Resource: resource,
+  ...(condition === undefined ? {} : { Condition: condition }),
+});
+
+/** CreateLogGroup is not among them: the groups are declared. */
+export const ownLog = (key: FunctionKey): Statement =>
+  allow("OwnLog", ["logs:CreateLogStream", "logs:PutLogEvents"], arn("logs", `log-group:/aws/lambda/\${AWS::StackName}-${key}:*`));
+
+/** X-Ray has no resource to name: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html */
+export const trace: Statement = allow("XRayHasNoResources", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*");
+
+/**
+ * The stack's key, only through the services that hold our data. `writes`: the caller also makes data keys.
+ * DynamoDB asks the caller for all of these: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+ */
+export const useKey = (services: readonly string[]): Statement =>
+  allow(
+    "KeyThroughServices",
+    ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
+    att("Key", "Arn"),
+    { StringEquals: { "kms:ViaService": services.map((service) => sub(`${service}.\${AWS::Region}.amazonaws.com`)) } },
+  );
+
+/** Counts of similar alerts only: ingest can neither read the ledger nor touch an incident, claim or switch. */
+export const count: Statement = allow("CountSimilarAlerts", ["dynamodb:BatchWriteItem"], att("Ledger", "Arn"), {
+  "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["COUNT#*"] },
+  Null: { "dynamodb:LeadingKeys": "false" },
+});
+
+/** Transactions are authorised as the writes in them. No Scan. */
+export const keepLedger: Statement = allow(
+  "KeepLedger",
+  [
+    "dynamodb:BatchWriteItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+  ],
+  att("Ledger", "Arn"),
+);
+export const findDue: Statement = allow("FindDue", ["dynamodb:Query"], sub("${Ledger.Arn}/index/due"));
+export const readStream: Statement = allow(
+  "WokenByStream",
+  ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+  att("Ledger", "StreamArn"),
+);
+/** The service asks for it and has no resource for it: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html */
+export const listStreams: Statement = allow("WokenByStreamList", ["dynamodb:ListStreams"], sub("${Ledger.Arn}/stream/*"));
+
+export const send = (...queues: readonly string[]): Statement =>
+  allow(
+    "Send",
+    ["sqs:SendMessage"],
+    queues.map((queue) => att(queue, "Arn")),
+  );
+export const receive = (queue: string): Statement =>
+  allow("Receive", ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], att(queue, "Arn"));
+
+export const put = (bucket: string): Statement => allow(`Keep${bucket}`, ["s3:PutObject"], sub(`\${${bucket}.Arn}/*`));
+/** An on-failure destination on S3 is written with the function's role: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
+export const failedTo = (bucket: string): Statement => allow("FailedBatchesNeedList", ["s3:ListBucket"], att(bucket, "Arn"));
+
+export const publish = (topics: readonly Value[]): Statement => allow("Publish", ["sns:Publish"], topics);
+export const ownTopic: Value = ref("Notifications");
+
+/** Secrets by name only. Secrets Manager adds six characters to a secret's ARN. */
+export function readSecrets(references: readonly string[]): readonly Statement[] {
+  const names = [...new Set(references)].map(split);
+  const parameters = names.filter(({ store }) => store === "ssm").map(({ name }) => arn("ssm", `parameter/${name.replace(/^\//, "")}`));
+  const secrets = names
+    .filter(({ store }) => store === "secretsmanager")
+    .map(({ name }) => (name.startsWith("arn:") ? name : arn("secretsmanager", `secret:${name}-??????`)));
+  return [
+    ...(parameters.length > 0 ? [allow("ReadParameters", ["ssm:GetParameter"], parameters)] : []),
+    ...(secrets.length > 0 ? [allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secrets)] : []),
+  ];
+}
+
+function split(reference: string): { readonly store: "ssm" | "secretsmanager"; readonly name: string } {
+  if (reference.startsWith("ssm:")) return { store: "ssm", name: reference.slice("ssm:".length) };
+  return { store: "secretsmanager", name: reference.replace(/^secretsmanager:/, "") };
+}
+
+export const assume = (roles: readonly string[]): readonly Statement[] =>
+  roles.length > 0 ? [allow("OnlyConfiguredRoles", ["sts:AssumeRole"], [...new Set(roles)])] : [];

@@ -1,0 +1,23 @@
+"use strict";
+// What serverless.yml takes from falco-responder.yml. Reading it validates and compiles the user's files: an invalid one stops the deploy.
+
+/** @type {Promise<unknown> | undefined} */
+let read;
+
+async function plan({ resolveVariable }) {
+  const stage = await resolveVariable("sls:stage");
+  read ??= require("../packaging/serverless.cjs").deployPlan({ stage });
+  return read;
+}
+
+/** The generated part of the template: own log groups, roles, subscription filters, alarms. */
+module.exports.resources = async (variables) => {
+  const { template } = await import("./template.ts");
+  return template(await plan(variables));
+};
+
+/** Values that serverless.yml and infra/cloudformation/*.yml use as they are. */
+module.exports.settings = async (variables) => {
+  const { registry, deploy } = await plan(variables);
+  return { region: registry.region, ...deploy };
+};
