@@ -9,6 +9,9 @@ export type OutgoingMessage =
       readonly kind: "sns";
       readonly topicArn: string;
       readonly subject: string;
+      /** For people: what mail subscribers get. */
+      readonly text: string;
+      /** JSON (infra/schemas/notification.json): what every other subscriber gets. */
       readonly body: string;
       readonly attributes: Readonly<Record<string, string>>;
     }

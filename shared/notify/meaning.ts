@@ -1,0 +1,81 @@
+import type { Receipt } from "#shared/domain/receipt.ts";
+import type { Workload } from "#shared/domain/workload.ts";
+import type { Line, Status } from "#shared/notify/story.ts";
+import type { IncidentView } from "#shared/notify/view.ts";
+
+/** What the outcome cuts off and what it does not, in words for a person who did not build this. */
+export function meaning(view: IncidentView, status: Status): Line[] {
+  const lines = view.receipts.flatMap((receipt) => receiptMeaning(receipt, view.workload));
+  if (lines.length > 0) return lines;
+  if (status.decision === "act") return [["The action is under way. A second message tells the outcome."]];
+  if (status.decision === "tell") return [["Nothing was touched. Whatever Falco saw may still be running."]];
+  if (status.decision === "would-act")
+    return [
+      [
+        "Nothing was touched: this policy observes. In enforce mode the action above would have been done. The process may still be running.",
+      ],
+    ];
+  return [["Nothing was touched. The process may still be running, and nothing happens until a person decides."]];
+}
+
+function receiptMeaning(receipt: Receipt, workload: Workload | null): Line[] {
+  if (receipt.outcome === "refused" || receipt.outcome === "failed")
+    return [["The workload was not touched by this action. The process may still be running."]];
+  if (receipt.outcome === "unknown")
+    return [["Treat it as still running until someone has looked: the answer of the control plane was lost."]];
+  if (receipt.outcome === "skipped")
+    return [["The workload had already ended or was ending. What it did before is not undone."], ...wrap(replacement(workload))];
+  return receipt.action === "ecs:stop-task" ? taskMeaning(receipt, workload) : podMeaning(receipt, workload);
+}
+
+function taskMeaning(receipt: Receipt, workload: Workload | null): Line[] {
+  const lines: Line[] =
+    receipt.outcome === "done"
+      ? [["All containers of this task have stopped; other tasks were not touched."]]
+      : [
+          [
+            "ECS accepted the stop. Processes get the stop signal, then up to the stop timeout (30 s unless the task definition says otherwise) before they are killed.",
+          ],
+          ["If the ECS agent of the instance is disconnected, the container runs on although ECS wants it stopped."],
+        ];
+  lines.push(
+    ["NOT cut off: credentials of the task role that were already stolen stay valid until they expire (hours)."],
+    ...wrap(replacement(workload)),
+  );
+  if (workload?.kind === "task" && workload.launchType === "EC2")
+    lines.push(["The stopped container stays on its instance for about 3 hours by default (docker export, docker logs)."]);
+  if (workload?.kind === "task" && workload.launchType === "FARGATE")
+    lines.push(["On Fargate nothing of the stopped container remains but its logs."]);
+  return lines;
+}
+
+function podMeaning(receipt: Receipt, workload: Workload | null): Line[] {
+  const lines: Line[] =
+    receipt.outcome === "done"
+      ? [["The pod is gone with all its containers; other pods were not touched."]]
+      : [["The API server accepted the delete. If the node is cut off, or a finalizer holds the pod, its containers may run on."]];
+  lines.push(
+    [
+      "NOT cut off: AWS sessions that the pod's service account obtained (IRSA, Pod Identity) stay valid until they expire; tokens bound to the pod die within about a minute.",
+    ],
+    ...wrap(replacement(workload)),
+  );
+  return lines;
+}
+
+const wrap = (parts: Line): Line[] => (parts.length === 0 ? [] : [parts]);
+
+function replacement(workload: Workload | null): Line {
+  if (workload === null) return [];
+  if (workload.kind === "task")
+    return workload.service === null
+      ? ["The task belongs to no service: ECS does not start it again (AWS Batch, Step Functions or a schedule may)."]
+      : ["ECS starts a replacement from the same task definition and image: the way in is still open until that is fixed."];
+  return workload.owner === null
+    ? ["The pod has no controller: it does not come back by itself."]
+    : [`Its ${controller(workload.owner.kind)} makes a replacement from the same image: the way in is still open until that is fixed.`];
+}
+
+/** The kind is a name out of the cluster: only known ones are repeated. */
+const controller = (kind: string): string =>
+  ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet"].includes(kind) ? kind : "controller";

@@ -1,0 +1,257 @@
+import type { Fields, FieldValue } from "#shared/domain/alert.ts";
+import type { DecisionKind } from "#shared/domain/decision.ts";
+import type { ActionName } from "#shared/domain/policy.ts";
+import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
+import { type Workload, workloadName } from "#shared/domain/workload.ts";
+import { logEventLink } from "#shared/notify/links.ts";
+import { meaning } from "#shared/notify/meaning.ts";
+import { nextSteps } from "#shared/notify/next-steps.ts";
+import { redact } from "#shared/notify/redact.ts";
+import { cut, inert } from "#shared/notify/text.ts";
+import type { IncidentView } from "#shared/notify/view.ts";
+
+/** Our own words as they are; `said`: words from elsewhere, shown so that they can do nothing; `command`: to be copied; `link`: made by us. */
+export type Part = string | { readonly said: string } | { readonly command: string } | { readonly link: string; readonly label: string };
+export type Line = readonly Part[];
+
+/** A notification before it has a form: the same content for mail, JSON and Slack. */
+export interface Story {
+  readonly headline: string;
+  /** What the headline says, in one word each: for filters and colours. */
+  readonly status: Status;
+  readonly sections: readonly { readonly title: string; readonly lines: readonly Line[] }[];
+}
+
+export interface Status {
+  readonly decision: DecisionKind | "tell";
+  readonly outcome: Outcome | "none";
+}
+
+/** The longest text of others that is shown in one piece. */
+const LONGEST_SAID = 1_500;
+
+/** A text of others: without secrets and hidden characters, at most `max` characters. Escaping is left to the form. */
+export function said(text: string, max: number = LONGEST_SAID): { readonly said: string } {
+  const clean = redact(inert(redact(text))).trim();
+  return { said: clean === "" ? "(empty)" : cut(clean, max) };
+}
+
+/** The most pressing first: what a person must look at decides the headline. */
+const OUTCOMES: readonly Outcome[] = ["unknown", "failed", "requested", "refused", "done", "skipped"];
+const KINDS: readonly DecisionKind[] = ["act", "await-approval", "would-act", "hold"];
+
+export function statusOf(view: IncidentView): Status {
+  return {
+    decision: KINDS.find((kind) => view.decisions.some((decision) => decision.kind === kind)) ?? "tell",
+    outcome: OUTCOMES.find((outcome) => view.receipts.some((receipt) => receipt.outcome === outcome)) ?? "none",
+  };
+}
+
+/** Everything a notification says, from what the ledger holds when it is sent. Never claims more than the receipts do. */
+export function tellStory(view: IncidentView): Story {
+  const status = statusOf(view);
+  return {
+    headline: headline(view, status),
+    status,
+    sections: [
+      { title: "What happened", lines: happened(view) },
+      { title: "Where", lines: where(view) },
+      { title: "What was done", lines: done(view) },
+      { title: "What it means", lines: meaning(view, status) },
+      { title: "What to do next", lines: nextSteps(view, status) },
+    ],
+  };
+}
+
+const THING: Record<ActionName, string> = { "ecs:stop-task": "task", "kubernetes:terminate": "pod" };
+const VERB: Record<ActionName, { readonly did: string; readonly do: string }> = {
+  "ecs:stop-task": { did: "stopped", do: "stop" },
+  "kubernetes:terminate": { did: "deleted", do: "delete" },
+};
+
+function headline(view: IncidentView, status: Status): string {
+  const rule = said(view.alert?.rule ?? "alert", 70).said;
+  const receipt = view.receipts.find((one) => one.outcome === status.outcome);
+  if (receipt !== undefined) return `${outcomeHeadline(receipt)}: ${rule}`;
+  const decision = view.decisions.find((one) => one.kind === status.decision);
+  if (decision === undefined) return `Falco alert: ${rule}`;
+  const name = typeof decision.action === "string" ? decision.action : decision.action.action;
+  const verb = VERB[name];
+  const thing = THING[name];
+  if (decision.kind === "act") return `Decided to ${verb.do} the ${thing}, no result yet: ${rule}`;
+  if (decision.kind === "would-act") return `Observed only, would have ${verb.did} the ${thing}: ${rule}`;
+  if (decision.kind === "await-approval") return `Waiting for approval to ${verb.do} the ${thing}: ${rule}`;
+  return `Held, nothing touched: ${rule}`;
+}
+
+function outcomeHeadline({ action, outcome }: Receipt): string {
+  const thing = THING[action];
+  const verb = VERB[action];
+  if (outcome === "done") return `${capital(thing)} ${verb.did}`;
+  if (outcome === "requested") return `${capital(verb.do)} of the ${thing} requested, not confirmed`;
+  if (outcome === "skipped") return `Nothing left to do on the ${thing}`;
+  if (outcome === "refused") return `Not ${verb.did}, the ${thing} was not touched`;
+  if (outcome === "failed") return `FAILED to ${verb.do} the ${thing}`;
+  return `UNKNOWN whether the ${thing} was ${verb.did}`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** A field of an alert, redacted with its name: `proc.env[DB_PASSWORD]` tells by its name alone. */
+export function fieldText(name: string, value: FieldValue): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const key = inert(name).replace(/\]$/, "").split(/[[\s]/).at(-1) ?? "";
+  const both = redact(`${key}=${text}`);
+  return both.startsWith(`${key}=`) ? both.slice(key.length + 1) : redact(text);
+}
+
+const SHOWN: readonly (readonly [label: string, names: readonly string[]])[] = [
+  ["Command", ["proc.cmdline", "proc.exeline"]],
+  ["Parent", ["proc.pcmdline", "proc.pname"]],
+  ["Program", ["proc.exepath"]],
+  ["User", ["user.name"]],
+  ["File or connection", ["fd.name"]],
+  ["Kubernetes API user", ["ka.user.name"]],
+];
+
+function shownField(fields: Fields, names: readonly string[]): string | null {
+  for (const name of names) {
+    const value = fields[name];
+    if (value !== undefined && value !== null && value !== "" && value !== "<NA>") return fieldText(name, value);
+  }
+  return null;
+}
+
+function happened(view: IncidentView): Line[] {
+  const { alert } = view;
+  if (alert === null) return [["The alert can no longer be read from the ledger."]];
+  const lines: Line[] = [
+    ["Falco rule ", said(alert.rule, 200), `, priority ${alert.priority}`, ...(alert.time === null ? [] : [", at ", said(alert.time, 64)])],
+  ];
+  for (const [label, names] of SHOWN) {
+    const text = shownField(alert.fields, names);
+    if (text !== null) lines.push([`${label}: `, said(text, 700)]);
+  }
+  if (alert.output !== null && shownField(alert.fields, ["proc.cmdline", "proc.exeline"]) === null)
+    lines.push(["Falco says: ", said(alert.output, 1_000)]);
+  if (view.count > 1) lines.push([`${view.count} similar alerts so far${span(view)}.`]);
+  if (view.tell !== null) lines.push(["Told although no policy rule asks for it: ", said(view.tell, 500)]);
+  if (view.accuser !== null && !view.accuser.verified)
+    lines.push(["This line is not from a source that may accuse: ", said(view.accuser.because ?? "no reason given", 500)]);
+  return lines;
+}
+
+const span = ({ firstAlertAtMs, lastAlertAtMs }: IncidentView): string =>
+  firstAlertAtMs === null || lastAlertAtMs === null || lastAlertAtMs <= firstAlertAtMs
+    ? ""
+    : ` within ${seconds(lastAlertAtMs - firstAlertAtMs)}`;
+
+function where(view: IncidentView): Line[] {
+  const lines: Line[] = [];
+  if (view.cluster === null) lines.push(["Cluster: not known (no registry entry binds this log stream)"]);
+  else lines.push(["Cluster: ", said(view.cluster.name, 128), ` (${view.cluster.kind}, `, said(view.cluster.region, 64), ")"]);
+  if (view.workload !== null) lines.push(...workloadLines(view.workload));
+  else lines.push(...claimedLines(view));
+  if (view.accuser !== null) {
+    const link = logEventLink(view.accuser, view.cluster?.region ?? "");
+    lines.push([
+      "Log: group ",
+      said(view.accuser.logGroup, 512),
+      ", stream ",
+      said(view.accuser.logStream, 512),
+      ...(link === null ? [", event ", said(view.accuser.eventId, 64)] : [", ", { link, label: "open the log event" }]),
+    ]);
+  }
+  return lines;
+}
+
+function workloadLines(workload: Workload): Line[] {
+  const image = workload.container.image === null ? [] : [", image ", said(workload.container.image, 512)];
+  const container: Line = [
+    "Container: ",
+    said(workload.container.name, 255),
+    ...image,
+    ", id ",
+    said(workload.container.id.slice(0, 12), 12),
+  ];
+  if (workload.kind === "task")
+    return [
+      [
+        "ECS ",
+        said(workloadName(workload), 400),
+        workload.service === null ? ", of no service" : ", service ",
+        ...(workload.service === null ? [] : [said(workload.service, 255)]),
+      ],
+      container,
+    ];
+  const owner: Line =
+    workload.owner === null ? [", of no controller"] : [", of ", said(`${workload.owner.kind}/${workload.owner.name}`, 300)];
+  return [
+    ["Kubernetes ", said(workloadName(workload), 400), ...owner],
+    ...(workload.node === null ? [] : [["Node: ", said(workload.node, 255)]]),
+    container,
+  ];
+}
+
+/** Without a verified workload there is only what the alert claims, and it is called a claim. */
+function claimedLines({ alert }: IncidentView): Line[] {
+  if (alert === null) return [];
+  if (alert.onHost)
+    return [["A process outside any container", ...(alert.hostname === null ? [] : [", sensor ", said(alert.hostname, 255)])]];
+  const image = shownField(alert.fields, ["container.image.repository"]);
+  const pod = shownField(alert.fields, ["k8s.pod.name"]);
+  return [
+    [
+      "Not verified; the alert claims container ",
+      said(alert.containerId ?? "(none)", 80),
+      ...(image === null ? [] : [", image ", said(image, 300)]),
+      ...(pod === null ? [] : [", pod ", said(`${shownField(alert.fields, ["k8s.ns.name"]) ?? "?"}/${pod}`, 300)]),
+    ],
+  ];
+}
+
+function done(view: IncidentView): Line[] {
+  const lines: Line[] = view.receipts.map((receipt) => receiptLine(receipt, view.alert?.timeMs ?? null));
+  for (const receipt of view.receipts) {
+    if (receipt.evidence.kind === "kept") lines.push(["Evidence kept before the action: ", said(receipt.evidence.key, 512)]);
+    if (receipt.evidence.kind === "failed") lines.push(["No evidence could be kept: ", said(receipt.evidence.because, 300)]);
+    if (!receipt.undo.possible && (receipt.outcome === "done" || receipt.outcome === "requested"))
+      lines.push(["Cannot be taken back: ", said(receipt.undo.because, 300)]);
+  }
+  for (const decision of view.decisions) {
+    const action = typeof decision.action === "string" ? decision.action : decision.action.action;
+    if (decision.kind === "act" && view.receipts.some((receipt) => receipt.action === action)) continue;
+    lines.push([DECIDED[decision.kind], `${action} (policy rule `, said(decision.rule, 128), "): ", said(decision.because, 500)]);
+  }
+  return lines.length > 0 ? lines : [["Nothing: the policy asks only to tell."]];
+}
+
+const DECIDED: Record<DecisionKind, string> = {
+  act: "Decided, no result yet: ",
+  "would-act": "Observed only, would have done ",
+  "await-approval": "Waits for a person to approve ",
+  hold: "Held, not done: ",
+};
+
+const OUTCOME_WORDS: Record<Outcome, string> = {
+  done: "done and verified",
+  requested: "requested, not yet confirmed",
+  skipped: "skipped, nothing was left to do",
+  refused: "refused, not done",
+  failed: "failed, it certainly did not happen",
+  unknown: "unknown, it was tried and may or may not have happened",
+};
+
+function receiptLine(receipt: Receipt, alertMs: number | null): Line {
+  const at = receipt.verifiedAtMs ?? receipt.requestedAtMs;
+  const after = at === null || alertMs === null || at < alertMs ? "" : `, ${seconds(at - alertMs)} after the alert`;
+  return [`${receipt.action}: ${OUTCOME_WORDS[receipt.outcome]}${after} (`, said(receipt.because, 500), ")"];
+}
+
+/** A duration as a person says it: 850 ms, 4.2 s, 3 min, 2 h. */
+export function seconds(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  return `${Math.round(ms / 3_600_000)} h`;
+}

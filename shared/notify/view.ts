@@ -1,0 +1,29 @@
+import type { Alert } from "#shared/domain/alert.ts";
+import type { Decision } from "#shared/domain/decision.ts";
+import type { Accuser } from "#shared/domain/queue-entry.ts";
+import type { Receipt } from "#shared/domain/receipt.ts";
+import type { ClusterKind } from "#shared/domain/registry.ts";
+import type { Workload } from "#shared/domain/workload.ts";
+
+export type Phase = "decision" | "outcome";
+
+/** What one notification tells: one target of one incident, as the ledger has it when it is sent. All alert text in it is raw. */
+export interface IncidentView {
+  readonly incident: string;
+  readonly phase: Phase;
+  /** Policy rule; null when the alert is told although none matched. */
+  readonly rule: string | null;
+  readonly cluster: { readonly name: string; readonly kind: ClusterKind; readonly awsName: string; readonly region: string } | null;
+  /** The representative alert; null when it can no longer be read. */
+  readonly alert: Alert | null;
+  readonly accuser: Accuser | null;
+  /** Why it is told although nothing matched. */
+  readonly tell: string | null;
+  readonly workload: Workload | null;
+  readonly decisions: readonly Decision[];
+  readonly receipts: readonly Receipt[];
+  /** Similar alerts of this incident so far, this one included. */
+  readonly count: number;
+  readonly firstAlertAtMs: number | null;
+  readonly lastAlertAtMs: number | null;
+}

