@@ -22,7 +22,13 @@ export const OWN = "FalcoResponder";
 
 /** Every alarm tells the alarms topic. */
 export function alarms(plan: DeployPlan): Resources {
-  const watches = [...own, ...queues, ...FUNCTIONS.flatMap(lambda), ...asynchronous, ...plan.logGroups.flatMap(({ name }) => delivery(name))];
+  const watches = [
+    ...own,
+    ...queues,
+    ...FUNCTIONS.flatMap(lambda),
+    ...asynchronous,
+    ...plan.logGroups.flatMap(({ name }) => delivery(name)),
+  ];
   return Object.fromEntries(watches.map((watch) => [`${pascal(watch.name)}Alarm`, alarm(watch)]));
 }
 

@@ -21,7 +21,8 @@ export const att = (id: string, name: string): Value => ({ "Fn::GetAtt": [id, na
 /** `respond-ecs` to `RespondEcs`: the stem of our own logical ids. */
 export const stem = (key: FunctionKey): string => key.replace(/(?:^|-)(.)/g, (_all, letter: string) => letter.toUpperCase());
 /** The logical id that osls gives the function: a hyphen becomes "Dash". */
-export const functionId = (key: FunctionKey): string => `${key.charAt(0).toUpperCase()}${key.slice(1).replaceAll("-", "Dash")}LambdaFunction`;
+export const functionId = (key: FunctionKey): string =>
+  `${key.charAt(0).toUpperCase()}${key.slice(1).replaceAll("-", "Dash")}LambdaFunction`;
 export const roleId = (key: FunctionKey): string => `${stem(key)}Role`;
 export const logGroupId = (key: FunctionKey): string => `${stem(key)}Logs`;
 /** Physical name, part of own log group names: such a group can never be a source. */

@@ -1,4 +1,4 @@
-import { att, ref, type Resources } from "./functions.ts";
+import { att, type Resources, ref } from "./functions.ts";
 import type { DeployPlan } from "./plan.ts";
 
 /**

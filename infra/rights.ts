@@ -50,14 +50,14 @@ export const keepLedger: Statement = allow(
   ],
   att("Ledger", "Arn"),
 );
-export const findDue: Statement = allow("FindDue", ["dynamodb:Query"], sub("${Ledger.Arn}/index/due"));
+export const findDue: Statement = allow("FindDue", ["dynamodb:Query"], sub(`\${Ledger.Arn}/index/due`));
 export const readStream: Statement = allow(
   "WokenByStream",
   ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
   att("Ledger", "StreamArn"),
 );
 /** The service asks for it and has no resource for it: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html */
-export const listStreams: Statement = allow("WokenByStreamList", ["dynamodb:ListStreams"], sub("${Ledger.Arn}/stream/*"));
+export const listStreams: Statement = allow("WokenByStreamList", ["dynamodb:ListStreams"], sub(`\${Ledger.Arn}/stream/*`));
 
 export const send = (...queues: readonly string[]): Statement =>
   allow(

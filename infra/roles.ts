@@ -98,8 +98,6 @@ const role = (statements: readonly Statement[]): Resource => ({
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
     },
-    Policies: [
-      { PolicyName: sub("${AWS::StackName}"), PolicyDocument: { Version: "2012-10-17", Statement: statements } },
-    ],
+    Policies: [{ PolicyName: sub(`\${AWS::StackName}`), PolicyDocument: { Version: "2012-10-17", Statement: statements } }],
   },
 });

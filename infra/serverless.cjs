@@ -1,12 +1,15 @@
 "use strict";
 // What serverless.yml takes from falco-responder.yml. Reading it validates and compiles the user's files: an invalid one stops the deploy.
 
+const path = require("node:path");
+const { lock } = require("./lock.cjs");
+
 /** @type {Promise<unknown> | undefined} */
 let read;
 
 async function plan({ resolveVariable }) {
   const stage = await resolveVariable("sls:stage");
-  read ??= require("../packaging/serverless.cjs").deployPlan({ stage });
+  read ??= lock(path.join(__dirname, "..", ".build")).then(() => require("../packaging/serverless.cjs").deployPlan({ stage }));
   return read;
 }
 

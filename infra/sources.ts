@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { arn, att, functionId, ref, type Resources, sub } from "./functions.ts";
+import { arn, att, functionId, type Resources, ref, sub } from "./functions.ts";
 import type { DeployPlan } from "./plan.ts";
 
 /** Logical ids take letters and digits only; the hash keeps two groups that differ in punctuation apart. */
@@ -31,7 +31,7 @@ export function sources(plan: DeployPlan): Resources {
       Properties: {
         Action: "lambda:InvokeFunction",
         FunctionName: att(functionId("ingest"), "Arn"),
-        Principal: sub("logs.${AWS::Region}.amazonaws.com"),
+        Principal: sub(`logs.\${AWS::Region}.amazonaws.com`),
         SourceAccount: ref("AWS::AccountId"),
         SourceArn: arn("logs", `log-group:${name}:*`),
       },

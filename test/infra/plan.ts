@@ -1,0 +1,52 @@
+import type { Cluster } from "#shared/domain/registry.ts";
+import type { DeployPlan } from "../../infra/plan.ts";
+
+const cluster = (over: Partial<Cluster> & Pick<Cluster, "name" | "kind">): Cluster => ({
+  account: "111122223333",
+  region: "eu-central-1",
+  sources: [{ logGroup: `/falco/${over.name}`, streamPrefix: "" }],
+  awsName: over.name,
+  mergeKeys: [],
+  access: null,
+  roleArn: null,
+  externalId: null,
+  ...over,
+});
+
+/** One cluster of each way of being reached, one channel of each kind. */
+export const plan: DeployPlan = {
+  registry: {
+    schema: "falco-responder/registry/1",
+    account: "111122223333",
+    region: "eu-central-1",
+    clusters: [
+      cluster({ name: "shop", kind: "ecs" }),
+      cluster({ name: "elsewhere", kind: "ecs", account: "444455556666", roleArn: "arn:aws:iam::444455556666:role/falco-responder" }),
+      cluster({
+        name: "kube",
+        kind: "kubernetes",
+        access: { server: "https://kube.example", caData: "LS0t", tokenSecret: "secretsmanager:falco/kube-token" },
+      }),
+    ],
+    notifications: {
+      channels: [
+        { name: "team", kind: "sns", topicArn: "arn:aws:sns:eu-central-1:111122223333:team" },
+        { name: "chat", kind: "slack", urlSecret: "ssm:/falco-responder/slack" },
+      ],
+    },
+  },
+  logGroups: [
+    { name: "/falco/shop", create: true },
+    { name: "/falco/kube", create: false },
+  ],
+  deploy: {
+    logRetentionDays: 30,
+    evidenceRetentionDays: 90,
+    evidenceExpiryDays: 365,
+    unreadableRetentionDays: 90,
+    tracing: false,
+    alarmEmail: null,
+    reservedConcurrency: { sweep: 1 },
+    tags: { service: "falco-responder" },
+  },
+};
