@@ -1,0 +1,46 @@
+"""Starts ministack with the lab's patches, on loopback, for as long as its parent holds our stdin open."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+
+def main():
+    for name in ("GATEWAY_PORT", "BIND_HOST", "FALCO_RESPONDER_NODE_MAJOR"):
+        if not os.environ.get(name):
+            sys.exit(f"emulator: {name} is not set")
+    node = shutil.which("node")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip() if node else "none"
+    if not version.startswith(f"v{os.environ['FALCO_RESPONDER_NODE_MAJOR']}."):
+        sys.exit(f"emulator: Lambdas would run on {version}, not on Node {os.environ['FALCO_RESPONDER_NODE_MAJOR']}")
+    print(f"emulator: Lambdas run on Node {version}", flush=True)
+
+    # The lab dies with who started it, however that one ended.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from ministack.core import responses
+    from ministack.services import cloudwatch_logs, ecs, lambda_svc, s3
+
+    from patches import ecs as ecs_patches
+    from patches import subscriptions
+
+    ecs_patches.apply(ecs, responses)
+    subscriptions.apply(cloudwatch_logs, lambda_svc, s3, responses)
+
+    from ministack.app import main as serve
+    sys.argv = ["ministack"]
+    serve()
+
+
+def _end_with_parent():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    # Its own Lambdas hold pipes from us and end with us.
+    threading.Timer(3, lambda: os._exit(1)).start()
+
+
+main()
