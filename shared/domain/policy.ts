@@ -62,14 +62,17 @@ export interface Match {
   readonly workload?: readonly WorkloadCondition[];
 }
 
+/**
+ * A question to one value. A list holds when any of its elements does. Absent (missing, null, "" or "<NA>") answers every question but
+ * `exists: false` and `not` with `orAbsent` with no; a value that the question cannot be put to (a CIDR to a name) answers neither yes nor no.
+ */
 export type Test =
-  | { readonly op: "equals"; readonly values: readonly string[] }
-  | { readonly op: "notEquals"; readonly values: readonly string[] }
-  | { readonly op: "glob"; readonly values: readonly string[] }
-  | { readonly op: "regex"; readonly values: readonly string[] }
-  | { readonly op: "cidr"; readonly values: readonly string[] }
+  | { readonly op: "equals" | "glob" | "regex" | "cidr"; readonly values: readonly string[] }
   | { readonly op: "exists"; readonly value: boolean }
-  | { readonly op: "<" | "<=" | ">" | ">="; readonly value: string };
+  /** Exact: `value` is decimal text. */
+  | { readonly op: "<" | "<=" | ">" | ">="; readonly value: string }
+  | { readonly op: "not"; readonly test: Test; readonly orAbsent: boolean }
+  | { readonly op: "all"; readonly tests: readonly Test[] };
 
 export interface FieldCondition {
   readonly field: string;
@@ -77,7 +80,7 @@ export interface FieldCondition {
 }
 
 export interface WorkloadCondition {
-  /** cluster, kind, namespace, owner, service, family, image, container, or `label.<key>`. */
+  /** cluster, account, region, kind, namespace, owner, service, family, image, container, or `label.<key>`. */
   readonly fact: string;
   readonly test: Test;
 }

@@ -1,0 +1,91 @@
+import type { Decision } from "#shared/domain/decision.ts";
+import { type ActionName, type Mode, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
+import type { Workload } from "#shared/domain/workload.ts";
+import { GUARDS, type Question, targetOf } from "#shared/policy/guards.ts";
+import { matchWorkload } from "#shared/policy/match-workload.ts";
+
+export interface DecideInput extends Question {
+  /** From `matchAlert`: the rules whose clauses about the alert hold. Workload clauses are judged here. */
+  readonly rules: readonly number[];
+}
+
+/**
+ * One decision for every action that the matching rules name and that fits the target. Pure and total: the same input gives the same
+ * decisions, and any doubt is a hold. One guard's hold stops every action; the strictest mode wins; required evidence wins.
+ */
+export function decide(input: DecideInput): readonly Decision[] {
+  const rules = matchingRules(input);
+  const objection = GUARDS.map((guard) => guard(input)).find((because) => because !== null) ?? null;
+  return unite(input.policy.mode, rules, input).map(({ action, rule, rules: names, because }): Decision => {
+    const doubt = objection ?? because;
+    if (doubt !== null) return { kind: "hold", action: action.action, rule, because: doubt };
+    const reason = `${names.length === 1 ? "rule" : "rules"} ${names.map((name) => `"${name}"`).join(", ")}, mode ${action.mode}`;
+    if (action.mode === "enforce") return { kind: "act", action, rule, because: reason };
+    return { kind: action.mode === "approve" ? "await-approval" : "would-act", action, rule, because: reason };
+  });
+}
+
+/**
+ * The rules that match alert and workload, in the policy's order: also those that only notify. While no workload is verified, a rule with
+ * workload clauses stays in (its actions are held): nobody can tell that it does not match.
+ */
+export function matchingRules(input: Pick<DecideInput, "policy" | "rules" | "resolution" | "cluster">): readonly PolicyRule[] {
+  const target = targetOf(input.resolution);
+  return input.rules
+    .map((position) => input.policy.rules[position])
+    .filter((rule) => rule !== undefined)
+    .filter((rule) => target === null || input.cluster === null || matchWorkload(rule, target, input.cluster).ok);
+}
+
+const TARGETS: Readonly<Record<ActionName, Workload["kind"]>> = { "ecs:stop-task": "task", "kubernetes:terminate": "pod" };
+
+/** What kind of workload an action is done to. */
+export const targetKind = (action: ActionName): Workload["kind"] => TARGETS[action];
+
+interface United {
+  readonly action: PolicyAction;
+  /** The first rule that wants it. */
+  readonly rule: string;
+  readonly rules: readonly string[];
+  /** Why it is in doubt although no guard objects. */
+  readonly because: string | null;
+}
+
+function unite(policyMode: Mode, rules: readonly PolicyRule[], { cluster, resolution }: DecideInput): readonly United[] {
+  const kind = targetOf(resolution)?.kind ?? (cluster === null ? null : cluster.kind === "ecs" ? "task" : "pod");
+  const united = new Map<ActionName, United>();
+  for (const rule of rules) {
+    // A policy for many clusters names the action for each kind: those of the other kind are not meant. None that fits is worth telling.
+    const fitting = rule.actions.filter(({ action }) => kind === null || targetKind(action) === kind);
+    for (const action of fitting.length > 0 ? fitting : rule.actions) {
+      const wanted = { ...action, mode: stricter(policyMode, stricter(rule.mode, action.mode)) };
+      const because = fitting.length > 0 ? null : `${action.action} does not fit a ${kind ?? "target of unknown kind"}`;
+      united.set(action.action, merge(united.get(action.action), { action: wanted, rule: rule.name, rules: [rule.name], because }));
+    }
+  }
+  return [...united.values()];
+}
+
+const EVIDENCE = ["none", "best-effort", "required"] as const;
+
+function merge(first: United | undefined, second: United): United {
+  if (first === undefined) return second;
+  const evidence = [first.action.evidence, second.action.evidence].map((wish) => EVIDENCE.indexOf(wish));
+  return {
+    rule: first.rule,
+    rules: [...new Set([...first.rules, ...second.rules])],
+    because: first.because ?? second.because,
+    action: {
+      action: first.action.action,
+      params: mergeParams(first.action.params, second.action.params),
+      mode: stricter(first.action.mode, second.action.mode),
+      evidence: EVIDENCE[Math.max(...evidence)] ?? "required",
+    },
+  };
+}
+
+/** The first rule's value counts; but a switch that is on in any rule is on: each of them spares somebody. */
+function mergeParams(first: PolicyAction["params"], second: PolicyAction["params"]): PolicyAction["params"] {
+  const on = Object.entries(second).filter(([, value]) => value === true);
+  return { ...second, ...first, ...Object.fromEntries(on) };
+}

@@ -1,0 +1,100 @@
+import type { Policy, Protect } from "#shared/domain/policy.ts";
+import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import type { Resolution, Workload } from "#shared/domain/workload.ts";
+import type { ClusterFacts } from "#shared/policy/match-workload.ts";
+import { globTest } from "#shared/policy/pattern.ts";
+
+/** All that a decision is made from. */
+export interface Question {
+  readonly entry: QueueEntry;
+  readonly policy: Policy;
+  /** The registry's entry of `entry.cluster`; null when there is none. */
+  readonly cluster: ClusterFacts | null;
+  /** null: the target was not looked for. */
+  readonly resolution: Resolution | null;
+  readonly nowMs: number;
+}
+
+/** Why nothing may be done to this target, in words for a person and never in words of the alert; null: no objection. */
+export type Guard = (question: Question) => string | null;
+
+/** An alert this much ahead of our clock is from the future. */
+const MAX_AHEAD_MS = 120_000;
+
+/** In this order; the first objection is the hold's reason. */
+export const GUARDS: readonly Guard[] = [
+  ({ entry }) => (entry.accuser.verified === true ? null : `the accuser is not verified: ${entry.accuser.because ?? "no reason given"}`),
+  ({ entry }) => entry.tell,
+  ({ entry, cluster }) => (cluster !== null && cluster.name === entry.cluster ? null : "no registered cluster is known for this alert"),
+  ({ entry }) => (entry.alert.internal ? "Falco speaks of itself: such an alert has no target" : null),
+  ({ entry }) => (entry.alert.onHost ? "the process runs on the host, outside any container" : null),
+  ({ entry }) => (entry.alert.containerId === null ? "the alert carries no container id" : null),
+  timely,
+  found,
+  notTheSensor,
+  unprotected,
+  notAMirror,
+];
+
+function timely({ entry, policy, nowMs }: Question): string | null {
+  const { timeMs } = entry.alert;
+  if (timeMs === null || !Number.isFinite(timeMs)) return "the alert carries no time that can be read";
+  const ageMs = nowMs - timeMs;
+  if (!(ageMs <= policy.maxAgeSeconds * 1_000))
+    return `the alert is ${Math.floor(ageMs / 1_000)} s old, more than ${policy.maxAgeSeconds} s`;
+  if (!(ageMs >= -MAX_AHEAD_MS)) return `the alert is ${Math.floor(-ageMs / 1_000)} s in the future`;
+  return null;
+}
+
+function found({ entry, resolution }: Question): string | null {
+  if (resolution === null) return "the target was not looked for";
+  if (resolution.kind === "gone") return `already stopping: ${resolution.because}`;
+  if (resolution.kind !== "found") return `the target could not be verified: ${resolution.because}`;
+  return resolution.workload.cluster === entry.cluster ? null : "the target found is of another cluster than the alert";
+}
+
+function notTheSensor({ entry, resolution }: Question): string | null {
+  const target = targetOf(resolution);
+  const { taskArn, pod } = entry.sensor;
+  if (target?.kind === "task" && taskArn === target.taskArn) return "the target is Falco's own task";
+  if (target?.kind === "pod" && pod !== null && (pod === target.name || pod === `${target.namespace}/${target.name}`))
+    return "the target is Falco's own pod";
+  return null;
+}
+
+function notAMirror({ resolution }: Question): string | null {
+  const target = targetOf(resolution);
+  return target?.kind === "pod" && target.mirror
+    ? "the pod mirrors a static pod: the kubelet recreates it and the API cannot control it"
+    : null;
+}
+
+function unprotected({ policy, resolution }: Question): string | null {
+  const target = targetOf(resolution);
+  if (target === null) return null;
+  const { protect } = policy;
+  const names: readonly (readonly [string, readonly string[], string | null])[] = [
+    ["cluster", protect.clusters, target.cluster],
+    ["namespace", protect.namespaces, target.kind === "pod" ? target.namespace : null],
+    ["service", protect.services, target.kind === "task" ? target.service : null],
+    ["family", protect.families, target.kind === "task" ? target.family : null],
+    ["priority class", protect.priorityClasses, target.kind === "pod" ? target.priorityClass : null],
+  ];
+  for (const [what, globs, name] of names) {
+    if (name !== null && globs.some((glob) => globTest(glob)(name))) return `${what} ${name} is protected`;
+  }
+  return protectedByLabel(protect, target);
+}
+
+/** Labels and tags, and annotations too: whoever wrote the mark there meant it. Case does not matter: "True" protects as "true" does. */
+function protectedByLabel(protect: Protect, target: Workload): string | null {
+  const marks = [...Object.entries(target.labels), ...(target.kind === "pod" ? Object.entries(target.annotations) : [])];
+  for (const [key, wanted] of Object.entries(protect.labels)) {
+    const hit = marks.some(([name, value]) => name === key && (wanted === "*" || value.trim().toLowerCase() === wanted.toLowerCase()));
+    if (hit) return `the label ${key} protects it`;
+  }
+  return null;
+}
+
+export const targetOf = (resolution: Resolution | null): Workload | null =>
+  resolution === null || resolution.kind === "unverified" ? null : resolution.workload;

@@ -1,0 +1,145 @@
+import type { Alert } from "#shared/domain/alert.ts";
+import type { Match, Policy } from "#shared/domain/policy.ts";
+import { type Priority, rank } from "#shared/domain/priority.ts";
+import { nameTest, type TextTest } from "#shared/policy/pattern.ts";
+import { type ValueTest, valueTest } from "#shared/policy/test-value.ts";
+
+export { type ClusterFacts, matchWorkload, type WorkloadMatch } from "#shared/policy/match-workload.ts";
+
+/**
+ * Positions, ascending, of the rules whose clauses about the alert itself all hold (workload clauses are `matchWorkload`'s).
+ * What follows from rule, priority, source and tags is remembered: seen again, 10,000 rules cost what 10 do.
+ */
+export function matchAlert(policy: Policy, alert: Alert): readonly number[] {
+  const matcher = matcherOf(policy);
+  const { positions, conditional } = candidates(matcher, alert);
+  return conditional ? positions.filter((position) => fieldsHold(matcher, position, alert)) : positions;
+}
+
+/** How many (rule, priority, source, tags) are remembered. Alerts may be made up: when full, all is forgotten. */
+const MAX_REMEMBERED = 4_096;
+/** Of one rule name: found by comparing each. */
+const MAX_OF_ONE_NAME = 16;
+
+interface Candidates {
+  readonly positions: readonly number[];
+  /** Some of them have field conditions. */
+  readonly conditional: boolean;
+}
+
+interface Remembered extends Candidates {
+  readonly priority: Priority;
+  readonly source: string | null;
+  readonly tags: readonly string[];
+}
+
+interface Condition {
+  readonly field: string;
+  readonly test: ValueTest;
+}
+
+interface Matcher {
+  readonly policy: Policy;
+  readonly exact: ReadonlyMap<string, readonly number[]>;
+  patterns: readonly { readonly test: TextTest; readonly rules: readonly number[] }[] | null;
+  readonly conditions: Map<number, readonly Condition[]>;
+  readonly remembered: Map<string, Remembered[]>;
+  count: number;
+}
+
+const matchers = new WeakMap<Policy, Matcher>();
+
+function matcherOf(policy: Policy): Matcher {
+  let matcher = matchers.get(policy);
+  if (matcher === undefined) {
+    const exact = new Map(Object.entries(policy.index.exact));
+    matcher = { policy, exact, patterns: null, conditions: new Map(), remembered: new Map(), count: 0 };
+    matchers.set(policy, matcher);
+  }
+  return matcher;
+}
+
+function candidates(matcher: Matcher, alert: Alert): Candidates {
+  const known = matcher.remembered.get(alert.rule);
+  const hit = known?.find((entry) => entry.priority === alert.priority && entry.source === alert.source && same(entry.tags, alert.tags));
+  return hit ?? remember(matcher, alert);
+}
+
+function remember(matcher: Matcher, alert: Alert): Candidates {
+  const positions = find(matcher, alert);
+  const conditional = positions.some((position) => matcher.policy.rules[position]?.match.fields !== undefined);
+  const entry: Remembered = { positions, conditional, priority: alert.priority, source: alert.source, tags: alert.tags };
+  if (matcher.count >= MAX_REMEMBERED) {
+    matcher.remembered.clear();
+    matcher.count = 0;
+  }
+  const known = matcher.remembered.get(alert.rule) ?? [];
+  if (known.length >= MAX_OF_ONE_NAME) known.shift();
+  else matcher.count++;
+  known.push(entry);
+  matcher.remembered.set(alert.rule, known);
+  return entry;
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let n = 0; n < a.length; n++) {
+    if (a[n] !== b[n]) return false;
+  }
+  return true;
+}
+
+function find(matcher: Matcher, alert: Alert): readonly number[] {
+  const { policy } = matcher;
+  matcher.patterns ??= policy.index.patterns.map(({ pattern, rules }) => ({ test: nameTest(pattern), rules }));
+  const named = new Set(matcher.exact.get(alert.rule) ?? []);
+  for (const { test, rules } of matcher.patterns) {
+    if (test(alert.rule)) for (const position of rules) named.add(position);
+  }
+  for (const position of policy.index.any) named.add(position);
+  const tags = new Set(alert.tags);
+  return Object.freeze(
+    [...named]
+      .filter((position) => {
+        const match = policy.rules[position]?.match;
+        return match !== undefined && priorityHolds(match, alert) && sourceHolds(match, alert) && tagsHold(match, tags);
+      })
+      .sort((a, b) => a - b),
+  );
+}
+
+function priorityHolds({ priority }: Match, alert: Alert): boolean {
+  if (priority === undefined) return true;
+  const order = rank(alert.priority) - rank(priority.value);
+  switch (priority.op) {
+    case "<":
+      return order < 0;
+    case "<=":
+      return order <= 0;
+    case "=":
+      return order === 0;
+    case ">=":
+      return order >= 0;
+    case ">":
+      return order > 0;
+  }
+}
+
+/** An alert without source is of the system call source, Falco's first and for years only one. */
+const sourceHolds = ({ source }: Match, alert: Alert): boolean => source === undefined || source.includes(alert.source ?? "syscall");
+
+const tagsHold = ({ tags }: Match, present: ReadonlySet<string>): boolean =>
+  tags === undefined || tags.some((all) => all.length > 0 && all.every((tag) => present.has(tag)));
+
+function fieldsHold(matcher: Matcher, position: number, alert: Alert): boolean {
+  let conditions = matcher.conditions.get(position);
+  if (conditions === undefined) {
+    conditions = (matcher.policy.rules[position]?.match.fields ?? []).map(({ field, test }) => ({ field, test: valueTest(test) }));
+    matcher.conditions.set(position, conditions);
+  }
+  for (const { field, test } of conditions) {
+    // An own key only: a field named "constructor" is absent, not a function of every object.
+    if (test(Object.hasOwn(alert.fields, field) ? alert.fields[field] : undefined) !== true) return false;
+  }
+  return true;
+}
