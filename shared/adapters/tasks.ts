@@ -104,7 +104,7 @@ function factsOf(task: Task): TaskFacts {
     containerInstanceArn: task.containerInstanceArn ?? null,
     startedAtMs: task.startedAt?.getTime() ?? null,
     stoppedAtMs: task.stoppedAt?.getTime() ?? null,
-    stoppedReason: task.stoppedReason ?? null,
+    stoppedReason: task.stoppedReason || null,
     containers: (task.containers ?? []).map((container) => ({
       name: container.name ?? "",
       runtimeId: container.runtimeId || null,
