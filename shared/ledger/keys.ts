@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import type { ActionName } from "#shared/domain/policy.ts";
+import type { Key } from "#shared/ports/table.ts";
+
+/** Every key of the ledger. Texts of alerts enter keys only as hashes. The table of items: docs/architecture.md, "Ledger". */
+
+/** 32 hex of SHA-256 over the parts, which cannot be shifted into one another. */
+export const hashOf = (...parts: readonly (string | null)[]): string =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+
+/** Incidents of one subject follow one another; `who` is its owner, else the workload, else the container or host. `rule` null: told only. */
+export const subjectOf = (cluster: string | null, who: string, rule: string | null): string => hashOf("subject", cluster, who, rule);
+
+/** 16 hex, the same for every delivery; short enough to be said aloud. */
+export const incidentId = (subject: string, generation: number): string => hashOf("incident", subject, String(generation)).slice(0, 16);
+
+/** Of a note: once per incident, channel, phase and topic. */
+export const topicOf = (target: string | null, about: string): string => hashOf("topic", target, about).slice(0, 16);
+
+export const subjectKey = (subject: string): Key => ({ pk: `SUBJECT#${subject}`, sk: "CURRENT" });
+
+export const incidentPk = (incident: string): string => `INCIDENT#${incident}`;
+export const metaKey = (incident: string): Key => ({ pk: incidentPk(incident), sk: "META" });
+export const targetKey = (incident: string, uid: string): Key => ({ pk: incidentPk(incident), sk: `TARGET#${uid}` });
+export const alertKey = (incident: string, alert: string): Key => ({ pk: incidentPk(incident), sk: `ALERT#${alert}` });
+export const receiptKey = (incident: string, uid: string, action: ActionName): Key => ({
+  pk: incidentPk(incident),
+  sk: `RECEIPT#${uid}#${action}`,
+});
+export const noteKey = (incident: string, channel: string, phase: string, topic: string): Key => ({
+  pk: incidentPk(incident),
+  sk: `NOTE#${channel}#${phase}#${topic}`,
+});
+
+/** Where an alert was recorded: a repeated delivery goes on from there and decides nothing anew. */
+export const seenKey = (alert: string): Key => ({ pk: `SEEN#${alert}`, sk: "RECORD" });
+
+/** What a container was found to be: alerts that arrive when it is gone belong to the same incident. */
+export const containerKey = (cluster: string, containerId: string): Key => ({
+  pk: `CONTAINER#${hashOf("container", cluster, containerId.slice(0, 12))}`,
+  sk: "TARGET",
+});
+
+export const claimKey = (uid: string, action: ActionName, generation: number): Key => ({
+  pk: `CLAIM#${uid}`,
+  sk: `${action}#${generation}`,
+});
+
+/** `scope`: `fleet`, `cluster/<name>` or `owner/<hash>`. */
+export const budgetKey = (scope: string): Key => ({ pk: `BUDGET#${scope}`, sk: "WINDOW" });
+
+/** The kill switch: while it says `paused`, no claim succeeds. */
+export const SWITCH: Key = { pk: "SWITCH", sk: "FLEET" };
+
+/** Counts of similar alerts, written by ingest before queueing. */
+export const countPk = (similar: string): string => `COUNT#${similar}`;
+export const countKey = (similar: string, batch: string): Key => ({ pk: countPk(similar), sk: `BATCH#${batch}` });
