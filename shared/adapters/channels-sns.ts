@@ -1,4 +1,4 @@
-import { PublishCommand, type PublishCommandInput, SNSClient } from "@aws-sdk/client-sns";
+import { PublishCommand, type PublishCommandInput, SNSClient, type SNSClientConfig } from "@aws-sdk/client-sns";
 import { askAws } from "#shared/adapters/aws-error.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Delivery, OutgoingMessage } from "#shared/ports/channel.ts";
@@ -30,10 +30,11 @@ const inputOf = ({ topicArn, subject, text, body, attributes }: SnsMessage): Pub
   ),
 });
 
-function awsPublisher(): SnsPublisher {
+/** Publishes by the SDK; `config` names another endpoint. */
+export function awsPublisher(config: SNSClientConfig = {}): SnsPublisher {
   let client: SNSClient | undefined;
   return async (input, abortSignal) => {
-    client ??= new SNSClient({ maxAttempts: 2, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } });
+    client ??= new SNSClient({ ...config, maxAttempts: 2, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } });
     return (await client.send(new PublishCommand(input), { abortSignal })).MessageId ?? null;
   };
 }
