@@ -7,6 +7,11 @@ export interface DeployPlan {
   readonly deploy: DeployOptions;
 }
 
+/** Values of `--param` that must fit what the file says. */
+export interface Parameters {
+  readonly respondConcurrency: number;
+}
+
 /** A group that Falco's lines arrive in. `create: false`: it exists, and stays when the stack goes. */
 export interface LogGroupPlan {
   readonly name: string;

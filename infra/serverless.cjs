@@ -16,7 +16,8 @@ async function plan({ resolveVariable }) {
 /** The generated part of the template: own log groups, roles, subscription filters, alarms. */
 module.exports.resources = async (variables) => {
   const { template } = await import("./template.ts");
-  return template(await plan(variables));
+  const respondConcurrency = Number(await variables.resolveVariable("param:respondConcurrency"));
+  return template(await plan(variables), { respondConcurrency });
 };
 
 /** Values that serverless.yml and infra/cloudformation/*.yml use as they are. */

@@ -23,7 +23,7 @@ export function sources(plan: DeployPlan): Resources {
         Type: "AWS::Logs::LogGroup",
         DeletionPolicy: "Retain",
         UpdateReplacePolicy: "Retain",
-        Properties: { LogGroupName: name, RetentionInDays: plan.deploy.logRetentionDays },
+        Properties: { LogGroupName: name, RetentionInDays: plan.deploy.logRetentionDays, KmsKeyId: att("Key", "Arn") },
       };
     }
     resources[`${id}MayInvoke`] = {

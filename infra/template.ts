@@ -2,15 +2,31 @@ import { alarms } from "./alarms.ts";
 import { FUNCTIONS, functionId, type Resource, type Resources } from "./functions.ts";
 import { invocation } from "./invocation.ts";
 import { ownLogs } from "./own-logs.ts";
-import type { DeployPlan } from "./plan.ts";
+import type { DeployPlan, Parameters } from "./plan.ts";
 import { roles } from "./roles.ts";
 import { sources } from "./sources.ts";
 
-/** The part of the template that follows from `falco-responder.yml`; the rest is infra/cloudformation/*.yml. */
-export const template = (plan: DeployPlan): { readonly Resources: Resources; readonly extensions: Extensions } => ({
-  Resources: { ...ownLogs(plan), ...roles(plan), ...sources(plan), ...invocation(plan), ...alarms(plan) },
-  extensions: reserved(plan),
-});
+/**
+ * The part of the template that follows from `falco-responder.yml`; the rest is infra/cloudformation/*.yml.
+ * Throws when a responder would be given more messages at once than it has room for: those would be throttled into the dead-letter queue.
+ */
+export function template(
+  plan: DeployPlan,
+  { respondConcurrency }: Parameters,
+): { readonly Resources: Resources; readonly extensions: Extensions } {
+  for (const key of ["respond-ecs", "respond-kubernetes"] as const) {
+    const room = plan.deploy.reservedConcurrency[key];
+    if (room !== undefined && room < respondConcurrency) {
+      throw new Error(
+        `deploy.reservedConcurrency.${key} is ${room}, less than respondConcurrency (${respondConcurrency}): raise it, or deploy with --param respondConcurrency=${room}`,
+      );
+    }
+  }
+  return {
+    Resources: { ...ownLogs(plan), ...roles(plan), ...sources(plan), ...invocation(plan), ...alarms(plan) },
+    extensions: reserved(plan),
+  };
+}
 
 /** What osls merges into the resources that it made itself. */
 type Extensions = Readonly<Record<string, Pick<Resource, "Properties">>>;

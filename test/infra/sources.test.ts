@@ -27,9 +27,12 @@ test("only that group of this account may call ingest, and may before its filter
   }
 });
 
-test("a group to be created expires and outlives the stack; an existing one is left as it is", () => {
+test("a group to be created is encrypted, expires and outlives the stack; an existing one is left as it is", () => {
   expect(ids("AWS::Logs::LogGroup")).toEqual([`${sourceId("/falco/shop")}Group`]);
-  expect(built[`${sourceId("/falco/shop")}Group`]).toMatchObject({ DeletionPolicy: "Retain", Properties: { RetentionInDays: 30 } });
+  expect(built[`${sourceId("/falco/shop")}Group`]).toMatchObject({
+    DeletionPolicy: "Retain",
+    Properties: { RetentionInDays: 30, KmsKeyId: { "Fn::GetAtt": ["Key", "Arn"] } },
+  });
 });
 
 test("groups that differ only in punctuation have different ids", () => {
