@@ -33,7 +33,7 @@ export interface Item extends Key {
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** absent: no item under the key. version: the item is there with exactly this version. not-paused: absent, or `paused` is not true. */
+/** absent: no item under the key. version: the item is there with exactly this version. not-paused: absent, or `paused` is exactly false: a switch that cannot be read is on. */
 export type Condition =
   | { readonly kind: "absent" }
   | { readonly kind: "version"; readonly version: number }
