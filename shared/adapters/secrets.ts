@@ -1,5 +1,3 @@
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { askAws } from "#shared/adapters/aws-error.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 
@@ -40,18 +38,29 @@ function fetchSecret(clients: SecretClients, ref: string, signal: AbortSignal): 
   throw new PipelineError("config_invalid", `"${ref}" names no secret: write ssm:/name or secretsmanager:name`);
 }
 
+/** A function mostly reads from one of the two stores: the other's client is not even loaded. */
 function awsSecretClients(): SecretClients {
   const config = { maxAttempts: 3, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } };
-  let ssm: SSMClient | undefined;
-  let secrets: SecretsManagerClient | undefined;
+  const ssm = once(() => import("@aws-sdk/client-ssm").then((sdk) => ({ ...sdk, client: new sdk.SSMClient(config) })));
+  const manager = once(() =>
+    import("@aws-sdk/client-secrets-manager").then((sdk) => ({ ...sdk, client: new sdk.SecretsManagerClient(config) })),
+  );
   return {
     async parameter(name, abortSignal) {
-      ssm ??= new SSMClient(config);
-      return (await ssm.send(new GetParameterCommand({ Name: name, WithDecryption: true }), { abortSignal })).Parameter?.Value;
+      const { client, GetParameterCommand } = await ssm();
+      return (await client.send(new GetParameterCommand({ Name: name, WithDecryption: true }), { abortSignal })).Parameter?.Value;
     },
     async secret(id, abortSignal) {
-      secrets ??= new SecretsManagerClient(config);
-      return (await secrets.send(new GetSecretValueCommand({ SecretId: id }), { abortSignal })).SecretString;
+      const { client, GetSecretValueCommand } = await manager();
+      return (await client.send(new GetSecretValueCommand({ SecretId: id }), { abortSignal })).SecretString;
     },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
