@@ -35,10 +35,10 @@ const HOPS_MAX = 5;
 /** Pods of one API server. The server's certificate is always verified against `caData`, and connections are kept open. */
 export function kubernetesPods(api: ApiServer, token: TokenSource): Pods {
   // A token sent in clear or to whoever answers would be everybody's.
-  if (!api.server.startsWith("https://") || api.caData === "")
+  if (!api.server.startsWith("https://") || !Buffer.from(api.caData, "base64").includes("-----BEGIN CERTIFICATE-----"))
     throw new PipelineError(
       "config_invalid",
-      `cluster ${api.cluster}: access.server must begin with https:// and access.caData must be set`,
+      `cluster ${api.cluster}: access.server must begin with https://, and access.caData must be a PEM certificate in base64`,
     );
   const config = new KubeConfig();
   const cluster = { name: api.cluster, server: api.server.replace(/\/+$/, ""), caData: api.caData, skipTLSVerify: false };

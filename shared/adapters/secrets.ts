@@ -15,6 +15,9 @@ export interface SecretClients {
   secret(id: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
+/** Bounds of one read: at most 3 tries of 5 s. */
+export const SECRET_CLIENT = { maxAttempts: 3, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } };
+
 const KEEP_MS = 600_000;
 
 export function secretReader(clients: SecretClients = awsSecretClients(), now: () => number = Date.now): SecretReader {
@@ -38,29 +41,18 @@ function fetchSecret(clients: SecretClients, ref: string, signal: AbortSignal): 
   throw new PipelineError("config_invalid", `"${ref}" names no secret: write ssm:/name or secretsmanager:name`);
 }
 
-/** A function mostly reads from one of the two stores: the other's client is not even loaded. */
+/** A function mostly reads from one of the two stores: the other's client is not even loaded. Modules of their own, so that bundles shed the rest of the SDK. */
 function awsSecretClients(): SecretClients {
-  const config = { maxAttempts: 3, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } };
-  const ssm = once(() => import("@aws-sdk/client-ssm").then((sdk) => ({ ...sdk, client: new sdk.SSMClient(config) })));
-  const manager = once(() =>
-    import("@aws-sdk/client-secrets-manager").then((sdk) => ({ ...sdk, client: new sdk.SecretsManagerClient(config) })),
-  );
+  let parameter: Promise<SecretClients["parameter"]> | undefined;
+  let secret: Promise<SecretClients["secret"]> | undefined;
   return {
-    async parameter(name, abortSignal) {
-      const { client, GetParameterCommand } = await ssm();
-      return (await client.send(new GetParameterCommand({ Name: name, WithDecryption: true }), { abortSignal })).Parameter?.Value;
+    async parameter(name, signal) {
+      parameter ??= import("#shared/adapters/secrets-ssm.ts").then(({ ssmParameter }) => ssmParameter());
+      return (await parameter)(name, signal);
     },
-    async secret(id, abortSignal) {
-      const { client, GetSecretValueCommand } = await manager();
-      return (await client.send(new GetSecretValueCommand({ SecretId: id }), { abortSignal })).SecretString;
+    async secret(id, signal) {
+      secret ??= import("#shared/adapters/secrets-manager.ts").then(({ managedSecret }) => managedSecret());
+      return (await secret)(id, signal);
     },
-  };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
   };
 }
