@@ -26,7 +26,7 @@ export function notificationDocument(view: IncidentView, status: Status, text: s
     outcome: status.outcome,
     cluster: view.cluster === null ? null : { name: short(view.cluster.name), kind: view.cluster.kind, region: short(view.cluster.region) },
     alert: view.alert === null ? null : alertOf(view.alert),
-    source: view.accuser === null ? null : sourceOf(view.accuser, view.cluster?.region ?? ""),
+    source: view.accuser === null ? null : sourceOf(view.accuser, view.logRegion),
     tell: view.tell === null ? null : short(view.tell),
     workload: view.workload === null ? null : workloadOf(view.workload),
     decisions: view.decisions.slice(0, LISTED).map(decisionOf),

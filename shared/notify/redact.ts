@@ -17,7 +17,7 @@ const QUOTED = String.raw`"(?:[^"\\]|\\.){1,4096}"|'[^']{1,4096}'`;
 const VALUE = `(?:${NOT_A_VALUE}(?:${QUOTED}|${WORD}))`;
 
 /** Names whose value is a secret when the name ends so: DB_PASSWORD=, clientSecret:, X-Amz-Signature=. Not: PASSWORD_FILE, max_tokens. */
-const NAMES = String.raw`(?:pass(?:word|wd|phrase)|passwort|(?:(?<![a-z])|(?<=db|my|ssh|user|root|admin|sql|ftp|mail|smtp|redis|key|store|trust))pass|(?:(?<![a-z])|(?<=db|user|my|sa))pwd(?!=["']?[/.~])|(?<!:)secret|token|(?:api|access|secret|private|shared|account|auth|encryption|signing|master|license|session|storage|subscription|service|deploy|app)[_-]?key|secretaccesskey|credentials?|connection[_-]?string|signature|(?<![a-z])sig|j?session[_-]?id|phpsessid|(?<=[_-])auth|bearer|webhook[_-]?url)`;
+const NAMES = `(?:pass(?:word|wd|phrase)|passwort|(?:(?<![a-z])|(?<=db|my|ssh|user|root|admin|sql|ftp|mail|smtp|redis|key|store|trust))pass|(?:(?<![a-z])|(?<=db|user|my|sa))pwd(?!=["']?[/.~])|(?<!:)secret|token|(?:api|access|secret|private|shared|account|auth|encryption|signing|master|license|session|storage|subscription|service|deploy|app)[_-]?key|secretaccesskey|credentials?|connection[_-]?string|signature|(?<![a-z])sig|j?session[_-]?id|phpsessid|(?<=[_-])auth|bearer|webhook[_-]?url)`;
 
 /** Shapes that are secrets wherever they stand. The first group stays, so that a person knows what leaked. */
 const SHAPES: readonly Pattern[] = [
@@ -116,7 +116,7 @@ const COMMANDS: readonly Pattern[] = [
     String.raw`\s{1,4}`,
   ),
   flag("redis-cli|keydb-cli|valkey-cli", "-a", String.raw`\s{1,4}`),
-  flag("curl|wget|http|https|xh", String.raw`-u|-U|--user|--proxy-user|-a|--auth`, String.raw`[\s=]{0,4}${USER_AND}`),
+  flag("curl|wget|http|https|xh", "-u|-U|--user|--proxy-user|-a|--auth", String.raw`[\s=]{0,4}${USER_AND}`),
   flag("smbclient|rpcclient|smbmap|net", "-U", String.raw`\s{0,4}${USER_AND}`),
   flag(String.raw`ldap\w+`, "-w", String.raw`\s{0,4}`),
   flag("mosquitto_pub|mosquitto_sub|sqlcmd|bcp|zip|unzip", "-P", String.raw`\s{0,4}`),

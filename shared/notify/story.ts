@@ -134,7 +134,7 @@ function happened(view: IncidentView): Line[] {
   }
   if (alert.output !== null && shownField(alert.fields, ["proc.cmdline", "proc.exeline"]) === null)
     lines.push(["Falco says: ", said(alert.output, 1_000)]);
-  if (view.count > 1) lines.push([`${view.count} similar alerts so far${span(view)}.`]);
+  if (view.count > 1) lines.push([`At least ${view.count} similar alerts so far${span(view)}.`]);
   if (view.tell !== null) lines.push(["Told although no policy rule asks for it: ", said(view.tell, 500)]);
   if (view.accuser !== null && !view.accuser.verified)
     lines.push(["This line is not from a source that may accuse: ", said(view.accuser.because ?? "no reason given", 500)]);
@@ -153,7 +153,7 @@ function where(view: IncidentView): Line[] {
   if (view.workload !== null) lines.push(...workloadLines(view.workload));
   else lines.push(...claimedLines(view));
   if (view.accuser !== null) {
-    const link = logEventLink(view.accuser, view.cluster?.region ?? "");
+    const link = logEventLink(view.accuser, view.logRegion);
     lines.push([
       "Log: group ",
       said(view.accuser.logGroup, 512),

@@ -14,6 +14,8 @@ export interface IncidentView {
   /** Policy rule; null when the alert is told although none matched. */
   readonly rule: string | null;
   readonly cluster: { readonly name: string; readonly kind: ClusterKind; readonly awsName: string; readonly region: string } | null;
+  /** Region of the log groups: the deployment's own. */
+  readonly logRegion: string;
   /** The representative alert; null when it can no longer be read. */
   readonly alert: Alert | null;
   readonly accuser: Accuser | null;
@@ -22,7 +24,7 @@ export interface IncidentView {
   readonly workload: Workload | null;
   readonly decisions: readonly Decision[];
   readonly receipts: readonly Receipt[];
-  /** Similar alerts of this incident so far, this one included. */
+  /** Similar alerts of this incident that reached a responder, this one included; what the queue took for repeats is not in it. */
   readonly count: number;
   readonly firstAlertAtMs: number | null;
   readonly lastAlertAtMs: number | null;

@@ -117,7 +117,7 @@ describe("what a person can do next", () => {
 
   test("similar alerts are counted", () => {
     expect(renderSns(view({ count: 41, lastAlertAtMs: (ALERT.timeMs ?? 0) + 90_000 })).text).toContain(
-      "41 similar alerts so far within 2 min",
+      "At least 41 similar alerts so far within 2 min",
     );
     expect(renderSns(view()).text).not.toContain("similar alerts");
   });

@@ -83,6 +83,7 @@ export const view = (change: Partial<IncidentView> = {}): IncidentView => ({
   phase: "decision",
   rule: "shells",
   cluster: { name: "payments", kind: "ecs", awsName: "payments-prod", region: "eu-west-1" },
+  logRegion: "eu-west-1",
   alert: ALERT,
   accuser: {
     account: "123456789012",
@@ -199,6 +200,7 @@ export const anyView: fc.Arbitrary<IncidentView> = fc.record({
       region: fc.oneof(hostile, fc.constant("eu-west-1")),
     }),
   ),
+  logRegion: fc.oneof(hostile, fc.constant("eu-west-1")),
   alert: fc.option(anyAlert, { freq: 20 }),
   accuser: fc.option(
     fc.record({
