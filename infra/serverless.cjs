@@ -9,8 +9,14 @@ let read;
 
 async function plan({ resolveVariable }) {
   const stage = await resolveVariable("sls:stage");
-  read ??= lock(path.join(__dirname, "..", ".build")).then(() => require("../packaging/serverless.cjs").deployPlan({ stage }));
+  read ??= lock(path.join(__dirname, "..", ".build")).then(() => require("../packaging/serverless.cjs").deployPlan({ stage })).catch(plainly);
   return read;
+}
+
+/** What the user must mend is a list of places in the user's files: our stack trace below it would only hide it. */
+function plainly(error) {
+  if (error.message.startsWith("the configuration is invalid")) error.stack = error.message;
+  throw error;
 }
 
 /** The generated part of the template: own log groups, roles, subscription filters, alarms. */
