@@ -103,6 +103,18 @@ describe("by the names in the alert", () => {
     expect(await refusal(kube, { ...accusation, sensor: { pod: "falco-other" } })).toContain("is on node");
   });
 
+  test("the node of Falco's own pod stands in for a hostname that is none", async () => {
+    const { kube, offender, elsewhere, id } = world();
+    kube.run({ namespace: "falco", name: "falco-x7k2p", node: "node-1" });
+    for (const hostname of ["falco-x7k2p", null]) {
+      const accusation = { hostname, sensor: { pod: "falco/falco-x7k2p" } };
+      expect(found(await look(kube, { ...accusation, containerId: id, fields: named(offender) })).uid).toBe(offender.uid);
+      expect(found(await look(kube, { ...accusation, containerId: id })).uid).toBe(offender.uid);
+      expect(await refusal(kube, { ...accusation, containerId: idOf(elsewhere), fields: named(elsewhere) })).toContain("is on node node-2");
+    }
+    expect(await refusal(kube, { containerId: id, sensor: { pod: "falco/../x" } })).toContain("neither its pod nor its node");
+  });
+
   test("an unscheduled pod holds", async () => {
     const { kube, offender, id } = world();
     kube.change(offender, { node: null });

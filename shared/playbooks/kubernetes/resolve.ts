@@ -29,7 +29,7 @@ interface Claims {
   readonly namespace: string | null;
   readonly name: string | null;
   readonly uid: string | null;
-  /** The sensor's node, where the accused pod must be; null when the sensor's hostname is no claim about a node. */
+  /** The sensor's node, where the accused pod must be; null when neither its hostname nor its pod tells. */
   readonly node: string | null;
 }
 
@@ -40,7 +40,8 @@ interface Claims {
 export async function resolvePod(entry: QueueEntry, cluster: Cluster, pods: Pods, clock: Clock, signal: AbortSignal): Promise<Resolution> {
   const claims = claimsOf(entry);
   if ("because" in claims) return unverified(claims.because);
-  return await lookAgain(entry.alert, clock, signal, () => look(claims, cluster, pods, signal));
+  const node = claims.node ?? (await nodeOfSensor(entry.sensor.pod, pods, signal));
+  return await lookAgain(entry.alert, clock, signal, () => look({ ...claims, node }, cluster, pods, signal));
 }
 
 function claimsOf({ alert, sensor }: QueueEntry): Claims | { readonly because: string } {
@@ -60,6 +61,13 @@ function claimsOf({ alert, sensor }: QueueEntry): Claims | { readonly because: s
 function nodeOf(hostname: string | null, sensorPod: string | null): string | null {
   if (hostname === null || hostname === "") return null;
   return sensorPod !== null && sensorPod.slice(sensorPod.lastIndexOf("/") + 1) === hostname ? null : hostname.toLowerCase();
+}
+
+/** Where Falco's own pod runs, when the shipper names it as `namespace/name`; the accused pod must be there, too. Null: it is not known. */
+async function nodeOfSensor(sensorPod: string | null, pods: Pods, signal: AbortSignal): Promise<string | null> {
+  const [namespace, name, ...more] = sensorPod?.split("/") ?? [];
+  if (!namespace || !name || more.length > 0 || !LABEL.test(namespace) || !SUBDOMAIN.test(name)) return null;
+  return (await pods.get(namespace, name, signal))?.node ?? null;
 }
 
 async function look(claims: Claims, cluster: Cluster, pods: Pods, signal: AbortSignal): Promise<Look> {
