@@ -9,7 +9,9 @@ let read;
 
 async function plan({ resolveVariable }) {
   const stage = await resolveVariable("sls:stage");
-  read ??= lock(path.join(__dirname, "..", ".build")).then(() => require("../packaging/serverless.cjs").deployPlan({ stage })).catch(plainly);
+  read ??= lock(path.join(__dirname, "..", ".build"))
+    .then(() => require("../packaging/serverless.cjs").deployPlan({ stage }))
+    .catch(plainly);
   return read;
 }
 
