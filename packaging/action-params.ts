@@ -1,0 +1,52 @@
+import type { ActionName, PolicyAction } from "#shared/domain/policy.ts";
+import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
+import { playbooks } from "#shared/playbooks/index.ts";
+import { targetKind } from "#shared/policy/decide.ts";
+
+const verified = { cluster: "sample", owner: { kind: "Sample", name: "sample", uid: null }, labels: {} } as const;
+const container = { name: "sample", id: "0123456789ab", image: null } as const;
+const CLUSTER = "arn:aws:ecs:us-east-1:111122223333:cluster/sample";
+const TASK = "arn:aws:ecs:us-east-1:111122223333:task/sample/0123456789abcdef0123456789abcdef";
+
+/** Workloads to which nothing but a wrong parameter can object. */
+const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
+  task: {
+    ...verified,
+    container,
+    kind: "task",
+    uid: TASK,
+    taskArn: TASK,
+    clusterArn: CLUSTER,
+    family: "sample",
+    revision: "1",
+    service: "sample",
+    group: "service:sample",
+    launchType: "EC2",
+    lastStatus: "RUNNING",
+    desiredStatus: "RUNNING",
+    containerInstanceArn: null,
+    startedAtMs: null,
+  },
+  pod: {
+    ...verified,
+    container,
+    kind: "pod",
+    uid: "00000000-0000-4000-8000-000000000000",
+    namespace: "sample",
+    name: "sample",
+    node: null,
+    phase: "Running",
+    annotations: {},
+    serviceAccount: null,
+    priorityClass: null,
+    hostNetwork: false,
+    mirror: false,
+    deleting: false,
+  },
+};
+
+/** What the playbook itself says of these parameters; null: nothing. Asked at package time, so that it is not asked in vain at 3 a.m. */
+export function paramsProblem(action: ActionName, params: PolicyAction["params"]): string | null {
+  const planning = playbooks[action].plan(SAMPLES[targetKind(action)], params, { incident: "sample", rule: "sample" });
+  return planning.kind === "refused" ? planning.because : null;
+}

@@ -1,0 +1,170 @@
+import { createHash } from "node:crypto";
+import {
+  ACTIONS,
+  type ActionName,
+  type Match,
+  type Mode,
+  type Policy,
+  type PolicyAction,
+  type PolicyRule,
+  type Protect,
+} from "#shared/domain/policy.ts";
+import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
+import { targetKind } from "#shared/policy/decide.ts";
+import { paramsProblem } from "./action-params.ts";
+import { compileMatch } from "./match.ts";
+import { didYouMean } from "./nearest.ts";
+import type { Problem } from "./problem.ts";
+import { indexRules } from "./rule-index.ts";
+import type { Path, Plain, YamlFile } from "./yaml-file.ts";
+
+type Keyed = { readonly [key: string]: Plain };
+
+export interface PolicyCompilation {
+  readonly policy: Policy;
+  readonly problems: readonly Problem[];
+}
+
+/** What a rule may refer to. */
+export interface Surroundings {
+  readonly registry: Pick<Registry, "clusters" | "notifications">;
+  readonly falcoRules: ReadonlySet<string>;
+}
+
+const PRESET_MAX_AGE = 900;
+const PRESET_BUDGETS = { windowSeconds: 600, owner: 3, cluster: 12, fleet: 40 } as const;
+
+/** Compiles a policy that its schema has accepted. What a schema cannot see is reported; a policy with errors must not be used. */
+export function compilePolicy(yaml: YamlFile, surroundings: Surroundings): PolicyCompilation {
+  const problems: Problem[] = [];
+  const report = (problem: Problem): void => void problems.push(problem);
+  const source = yaml.value as Keyed;
+  const sources = (source["rules"] ?? []) as readonly Keyed[];
+  reportTwins(sources, yaml, report);
+  const rules = sources.map((rule, position) => compileRule(rule, ["rules", position], yaml, surroundings, report));
+  const mode = (source["mode"] ?? "observe") as Mode;
+  if (mode === "approve") report(yaml.problem(["mode"], NOBODY_APPROVES, null, { severity: "warning" }));
+  const content: Omit<Policy, "version" | "schema"> = {
+    mode,
+    maxAgeSeconds: seconds(source["maxAge"]) ?? PRESET_MAX_AGE,
+    protect: protectOf((source["protect"] ?? {}) as Keyed),
+    budgets: budgetsOf((source["budgets"] ?? {}) as Keyed),
+    rules,
+    index: indexRules(rules.map(({ match }) => match)),
+  };
+  const version = createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 12);
+  return { policy: { schema: "falco-responder/policy/1", version, ...content }, problems };
+}
+
+const NOBODY_APPROVES = "approve is held until somebody approves, and this version has no way to approve yet";
+
+function reportTwins(rules: readonly Keyed[], yaml: YamlFile, report: (problem: Problem) => void): void {
+  const seen = new Map<string, number>();
+  rules.forEach(({ name }, position) => {
+    const first = seen.get(String(name));
+    if (first === undefined) seen.set(String(name), position);
+    else report(yaml.problem(["rules", position, "name"], `rules[${first}] has this name too`, "give each rule a name of its own"));
+  });
+}
+
+function compileRule(rule: Keyed, path: Path, yaml: YamlFile, around: Surroundings, report: (problem: Problem) => void): PolicyRule {
+  const match: Match = compileMatch((rule["match"] ?? {}) as Keyed, [...path, "match"], yaml, around.falcoRules, report);
+  const actions = ((rule["actions"] ?? []) as readonly Plain[]).map((action, position) =>
+    compileAction(action, [...path, "actions", position], yaml, report),
+  );
+  const known = actions.filter((action) => action !== null);
+  if (new Set(known.map(({ action }) => action)).size < known.length) {
+    report(yaml.problem([...path, "actions"], "an action stands here twice", "keep one"));
+  }
+  const notify = (rule["notify"] ?? []) as readonly string[];
+  reportChannels(notify, [...path, "notify"], yaml, around, report);
+  reportUseless(known, rule, path, yaml, around, report);
+  if (rule["mode"] === "approve") report(yaml.problem([...path, "mode"], NOBODY_APPROVES, null, { severity: "warning" }));
+  return { name: String(rule["name"]), match, actions: known, notify, mode: (rule["mode"] ?? "enforce") as Mode };
+}
+
+function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (problem: Problem) => void): PolicyAction | null {
+  const keyed: Keyed = typeof source === "string" ? { action: source } : (source as Keyed);
+  const name = String(keyed["action"]);
+  const where = typeof source === "string" ? path : [...path, "action"];
+  const action = ACTIONS.find((known) => known === name);
+  if (action === undefined) {
+    report(
+      yaml.problem(where, `"${name.slice(0, 80)}" is not a known action`, didYouMean(name, ACTIONS) ?? `known: ${ACTIONS.join(", ")}`),
+    );
+    return null;
+  }
+  const params = (keyed["params"] ?? {}) as PolicyAction["params"];
+  const wrong = paramsProblem(action, params);
+  if (wrong !== null) report(yaml.problem(typeof source === "string" ? path : [...path, "params"], wrong));
+  if (keyed["mode"] === "approve") report(yaml.problem([...path, "mode"], NOBODY_APPROVES, null, { severity: "warning" }));
+  return {
+    action,
+    params,
+    mode: (keyed["mode"] ?? "enforce") as Mode,
+    evidence: (keyed["evidence"] ?? "best-effort") as PolicyAction["evidence"],
+  };
+}
+
+function reportChannels(
+  names: readonly string[],
+  path: Path,
+  yaml: YamlFile,
+  around: Surroundings,
+  report: (problem: Problem) => void,
+): void {
+  const known = around.registry.notifications.channels.map(({ name }) => name);
+  names.forEach((name, position) => {
+    if (known.includes(name)) return;
+    const near =
+      didYouMean(name, known) ?? (known.length > 0 ? `known: ${known.join(", ")}` : "notifications in falco-responder.yml is empty");
+    report(yaml.problem([...path, position], `no channel is named "${name.slice(0, 80)}"`, near));
+  });
+}
+
+const kindsOf: Readonly<Record<ClusterKind, "task" | "pod">> = { ecs: "task", eks: "pod", kubernetes: "pod" };
+
+/** A policy may name the action of each kind in one rule; but one of them must have somewhere to happen. */
+function reportUseless(
+  actions: readonly PolicyAction[],
+  rule: Keyed,
+  path: Path,
+  yaml: YamlFile,
+  { registry }: Surroundings,
+  report: (problem: Problem) => void,
+): void {
+  if (rule["actions"] === undefined && rule["notify"] === undefined) {
+    report(yaml.problem(path, "the rule does nothing", "give it actions or notify"));
+    return;
+  }
+  const kinds = new Set(registry.clusters.map(({ kind }) => kindsOf[kind]));
+  const works = ({ action }: { readonly action: ActionName }): boolean => kinds.has(targetKind(action));
+  if (actions.length === 0 || kinds.size === 0 || actions.some(works)) return;
+  const names = actions.map(({ action }) => action).join(", ");
+  report(yaml.problem([...path, "actions"], `${names} works with none of the registered clusters`, "register one, or remove the action"));
+}
+
+function seconds(text: Plain | undefined): number | null {
+  const found = /^(\d+)(s|m|h)$/.exec(String(text));
+  return found === null ? null : Number(found[1]) * (found[2] === "s" ? 1 : found[2] === "m" ? 60 : 3_600);
+}
+
+function protectOf(source: Keyed): Protect {
+  const list = (key: string): readonly string[] => (source[key] ?? []) as readonly string[];
+  const labels = Object.entries((source["labels"] ?? {}) as Keyed).map(([key, value]) => [key, String(value)]);
+  return {
+    clusters: list("clusters"),
+    namespaces: list("namespaces"),
+    services: list("services"),
+    families: list("families"),
+    priorityClasses: list("priorityClasses"),
+    labels: Object.fromEntries(labels) as Protect["labels"],
+  };
+}
+
+const budgetsOf = (source: Keyed): Policy["budgets"] => ({
+  windowSeconds: seconds(source["window"]) ?? PRESET_BUDGETS.windowSeconds,
+  owner: (source["owner"] as number | undefined) ?? PRESET_BUDGETS.owner,
+  cluster: (source["cluster"] as number | undefined) ?? PRESET_BUDGETS.cluster,
+  fleet: (source["fleet"] as number | undefined) ?? PRESET_BUDGETS.fleet,
+});

@@ -1,0 +1,203 @@
+import type { ChannelConfig, Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
+import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
+import { reportSources, type SourceLine } from "./log-sources.ts";
+import type { Problem } from "./problem.ts";
+import type { Path, Plain, YamlFile } from "./yaml-file.ts";
+
+type Keyed = { readonly [key: string]: Plain };
+
+/** What the deployment knows and the file may leave open. */
+export interface Deployment {
+  readonly stage: string;
+  /** For `account: auto`; null: not known. */
+  readonly account: string | null;
+}
+
+export interface RegistryCompilation {
+  readonly registry: Registry;
+  readonly logGroups: readonly LogGroupPlan[];
+  readonly deploy: DeployOptions;
+  readonly problems: readonly Problem[];
+}
+
+/** Compiles a falco-responder.yml that its schema has accepted. A registry with errors must not be used. */
+export function compileRegistry(yaml: YamlFile, deployment: Deployment): RegistryCompilation {
+  const problems: Problem[] = [];
+  const report = (problem: Problem): void => void problems.push(problem);
+  const source = yaml.value as Keyed;
+  const account = accountOf(source, deployment, yaml, report);
+  const region = String(source["region"]);
+  const lines: SourceLine[] = [];
+  const clusters = ((source["clusters"] ?? []) as readonly Keyed[]).map((cluster, position) => {
+    const path: Path = ["clusters", position];
+    const compiled = compileCluster(cluster, account, region);
+    reportCluster(compiled, cluster, account, path, yaml, report);
+    lines.push(...linesOf(cluster, compiled.name, path));
+    return compiled;
+  });
+  reportTwins(clusters, ["clusters"], yaml, report);
+  reportSources(lines, { account, region }, yaml, report);
+  const channels = ((source["notifications"] ?? []) as readonly Keyed[]).map((channel, position) =>
+    compileChannel(channel, ["notifications", position], { account, region, stage: deployment.stage }, yaml, report),
+  );
+  reportTwins(channels, ["notifications"], yaml, report);
+  return {
+    registry: { schema: "falco-responder/registry/1", account, region, clusters, notifications: { channels } },
+    logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
+    deploy: deployOf((source["deploy"] ?? {}) as Keyed, yaml, report),
+    problems,
+  };
+}
+
+/** Without an account nothing can be verified: alerts would all be held. It is only left open by a check that deploys nothing. */
+const NO_ACCOUNT = "000000000000";
+
+function accountOf(source: Keyed, deployment: Deployment, yaml: YamlFile, report: (problem: Problem) => void): string {
+  const given = String(source["account"] ?? "auto");
+  if (/^\d{12}$/.test(given)) {
+    if (deployment.account !== null && deployment.account !== given) {
+      report(yaml.problem(["account"], `the credentials are of account ${deployment.account}`, "deploy with those of this account"));
+    }
+    return given;
+  }
+  if (given !== "auto") report(yaml.problem(["account"], `"${given}" is not an AWS account id`, "it has 12 digits"));
+  return deployment.account ?? NO_ACCOUNT;
+}
+
+function compileCluster(source: Keyed, account: string, region: string): Cluster {
+  const access = source["access"] as Keyed | undefined;
+  return {
+    name: String(source["name"]),
+    kind: source["kind"] as ClusterKind,
+    account: String(source["account"] ?? account),
+    region: String(source["region"] ?? region),
+    sources: ((source["logGroups"] ?? []) as readonly Keyed[]).map((group) => ({
+      logGroup: String(group["name"]),
+      streamPrefix: String(group["streamPrefix"] ?? ""),
+    })),
+    awsName: String(source["awsName"] ?? source["name"]),
+    mergeKeys: ((source["mergeKeys"] ?? []) as readonly string[]).map(String),
+    access:
+      access === undefined
+        ? null
+        : { server: String(access["server"]), caData: String(access["caData"]), tokenSecret: String(access["tokenSecret"]) },
+    roleArn: source["role"] === undefined ? null : String(source["role"]),
+    externalId: source["externalId"] === undefined ? null : String(source["externalId"]),
+  };
+}
+
+function reportCluster(
+  cluster: Cluster,
+  source: Keyed,
+  account: string,
+  path: Path,
+  yaml: YamlFile,
+  report: (problem: Problem) => void,
+): void {
+  const at = (key: string, message: string, remedy: string): void => report(yaml.problem([...path, key], message, remedy));
+  if (!/^\d{12}$/.test(cluster.account)) at("account", `"${cluster.account}" is not an AWS account id`, "it has 12 digits");
+  if (cluster.kind === "ecs" && cluster.access !== null) at("access", "access is for Kubernetes only", "remove it: ECS is reached by IAM");
+  if (cluster.kind === "eks" && cluster.access === null) {
+    const remedy = "give access with a ServiceAccount token (server, caData, tokenSecret)";
+    at("kind", "access by EKS access entries is not there yet", remedy);
+  }
+  if (cluster.kind === "kubernetes" && cluster.access === null) {
+    at("kind", "a Kubernetes cluster needs access", "give access: server, caData, tokenSecret");
+  }
+  if (cluster.access !== null && !isCertificate(cluster.access.caData)) {
+    report(
+      yaml.problem(
+        [...path, "access", "caData"],
+        "this is not a PEM certificate in base64",
+        "copy certificate-authority-data of a kubeconfig",
+      ),
+    );
+  }
+  if (cluster.roleArn === null) {
+    if (cluster.kind === "ecs" && cluster.account !== account && source["account"] !== undefined) {
+      at("account", "a cluster of another account cannot be reached without a role of that account", "give role and externalId");
+    }
+    if (cluster.externalId !== null) at("externalId", "externalId means something with role only", "give role or remove it");
+  } else if (cluster.roleArn.split(":")[4] !== cluster.account) {
+    at("role", "the role is of another account than the cluster", `it must be a role of account ${cluster.account}`);
+  }
+}
+
+function isCertificate(base64: string): boolean {
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return false;
+  return Buffer.from(base64, "base64").toString("latin1").includes("-----BEGIN CERTIFICATE-----");
+}
+
+const linesOf = (cluster: Keyed, name: string, path: Path): readonly SourceLine[] =>
+  ((cluster["logGroups"] ?? []) as readonly Keyed[]).map((group, position) => ({
+    cluster: name,
+    path: [...path, "logGroups", position],
+    name: String(group["name"]),
+    streamPrefix: String(group["streamPrefix"] ?? ""),
+    create: group["create"] === true,
+    account: group["account"] === undefined ? null : String(group["account"]),
+    region: group["region"] === undefined ? null : String(group["region"]),
+    class: String(group["class"] ?? "STANDARD"),
+    existingFilters: Number(group["existingFilters"] ?? 0),
+  }));
+
+function reportTwins(named: readonly { readonly name: string }[], path: Path, yaml: YamlFile, report: (problem: Problem) => void): void {
+  named.forEach(({ name }, position) => {
+    const first = named.findIndex((other) => other.name === name);
+    if (first !== position) report(yaml.problem([...path, position, "name"], `${path[0]}[${first}] has this name too`, "names are unique"));
+  });
+}
+
+function compileChannel(
+  source: Keyed,
+  path: Path,
+  { account, region, stage }: { readonly account: string; readonly region: string; readonly stage: string },
+  yaml: YamlFile,
+  report: (problem: Problem) => void,
+): ChannelConfig {
+  const name = String(source["name"]);
+  if (source["kind"] === "slack") {
+    if (source["topic"] !== undefined) report(yaml.problem([...path, "topic"], "topic is for sns only", "remove it", { atKey: true }));
+    if (source["urlSecret"] === undefined) {
+      report(yaml.problem(path, '"urlSecret" is missing', "keep the webhook URL in SSM or Secrets Manager and name it: ssm:/name"));
+    }
+    return { name, kind: "slack", urlSecret: String(source["urlSecret"]) };
+  }
+  if (source["urlSecret"] !== undefined)
+    report(yaml.problem([...path, "urlSecret"], "urlSecret is for slack only", "remove it", { atKey: true }));
+  const topic = source["topic"] === undefined ? null : String(source["topic"]);
+  if (topic !== null && topic.split(":")[3] !== region) {
+    report(
+      yaml.problem([...path, "topic"], `the topic is of another Region than the deployment (${region})`, "use a topic of this Region"),
+    );
+  }
+  const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+  // The topic that the stack makes: infra/cloudformation/topics.yml.
+  const own = `arn:${partition}:sns:${region}:${account}:falco-responder-${stage}-notifications`;
+  return { name, kind: "sns", topicArn: topic ?? own };
+}
+
+function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => void): DeployOptions {
+  const number = (key: string, preset: number): number => Number(source[key] ?? preset);
+  const evidenceRetentionDays = number("evidenceRetentionDays", 90);
+  const evidenceExpiryDays = number("evidenceExpiryDays", Math.max(400, evidenceRetentionDays + 1));
+  if (evidenceExpiryDays <= evidenceRetentionDays) {
+    report(
+      yaml.problem(
+        ["deploy", "evidenceExpiryDays"],
+        "evidence cannot expire while it is locked",
+        "make it longer than evidenceRetentionDays",
+      ),
+    );
+  }
+  return {
+    logRetentionDays: number("logRetentionDays", 30),
+    evidenceRetentionDays,
+    evidenceExpiryDays,
+    unreadableRetentionDays: number("unreadableRetentionDays", 90),
+    tracing: source["tracing"] === true,
+    alarmEmail: source["alarmEmail"] === undefined ? null : String(source["alarmEmail"]),
+    reservedConcurrency: (source["reservedConcurrency"] ?? {}) as DeployOptions["reservedConcurrency"],
+    tags: (source["tags"] ?? { service: "falco-responder" }) as DeployOptions["tags"],
+  };
+}
