@@ -167,7 +167,7 @@ function bounded(text: string): string {
 function looksRandom(value: string): boolean {
   if (!/[A-Z]/.test(value) || !/[a-z]/.test(value) || !/[0-9]/.test(value)) return false;
   const segments = value.split("/");
-  if (value.startsWith("/") && segments.every((segment) => segment.length < 24)) return false;
+  if (/^\/[a-z]{2,12}\//.test(value) || (value.startsWith("/") && segments.every((segment) => segment.length < 24))) return false;
   if (segments.length > 2 && segments.every((segment) => segment.length < 16)) return false;
   return entropy(value) >= 4;
 }

@@ -128,6 +128,7 @@ const READABLE: readonly string[] = [
   "pod=0f8fad5b-d9cb-469f-a165-70867728950e",
   "127.0.0.1:46130->127.0.0.1:3306",
   "nmap -p 1-65535 10.0.0.0/8",
+  "linkpath=/tmp/made-by-AttackTool-CreateSymlinkOverSensitiveFiles-1654518104/etc_link",
   "bearer of bad news, basic training",
 ];
 
