@@ -13,6 +13,8 @@ export interface QueueEntry {
   readonly policyVersion: string;
   /** Similar alerts (same cluster, container, rule, priority, policy rules) in this batch, this one included. */
   readonly count: number;
+  /** `COUNT#<similar>` in the ledger holds the true counts of all batches: messages of one minute are one for the queue. */
+  readonly similar?: string;
   /** Identity of the batch, the same when CloudWatch or Lambda delivers it again. */
   readonly batch: string;
   readonly receivedMs: number;

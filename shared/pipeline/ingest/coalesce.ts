@@ -1,0 +1,43 @@
+import { hash } from "node:crypto";
+import type { Alert } from "#shared/domain/alert.ts";
+
+/** Older than the policy allows, from the future, or without time: such alerts do not act and never stand for one that may. */
+export type AgeClass = "fresh" | "stale" | "future" | "no time";
+
+/** Ahead of our clock by more than this is the future (as in shared/policy/guards.ts). */
+const MAX_AHEAD_MS = 120_000;
+
+export function ageClass(timeMs: number | null, nowMs: number, maxAgeSeconds: number): AgeClass {
+  if (timeMs === null) return "no time";
+  const ageMs = nowMs - timeMs;
+  if (ageMs > maxAgeSeconds * 1_000) return "stale";
+  return ageMs < -MAX_AHEAD_MS ? "future" : "fresh";
+}
+
+/** What an alert speaks of, as far as it tells: its container, else the host or the machine Falco ran on. */
+export function subjectText(alert: Alert): string {
+  if (alert.containerId !== null) return alert.containerId.slice(0, 12);
+  return `${alert.onHost ? "host" : "none"} ${alert.hostname ?? ""}`;
+}
+
+/**
+ * One similar alert of a batch stands for all: same cluster, subject, rule, priority, matched policy rules, accuser, age class and reason to tell.
+ * JSON keeps the parts apart, whatever an attacker writes into them.
+ */
+export const similarText = (
+  cluster: string | null,
+  alert: Alert,
+  rules: readonly number[],
+  because: string | null,
+  age: AgeClass,
+  tell: string | null,
+): string => JSON.stringify([cluster, subjectText(alert), alert.rule, alert.priority, rules, because, age, tell]);
+
+/** SQS MessageGroupId: one container's alerts stay in order. */
+export const groupOf = (cluster: string | null, alert: Alert): string => shortHash(JSON.stringify([cluster, subjectText(alert)]));
+
+/** 32 hex. */
+export const shortHash = (text: string): string => hash("sha256", text, "hex").slice(0, 32);
+
+/** SQS MessageDeduplicationId: similar alerts that are processed in the same minute are one message. */
+export const dedupOf = (similar: string, nowMs: number): string => `${similar}-${Math.floor(nowMs / 60_000)}`;
