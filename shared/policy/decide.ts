@@ -26,15 +26,16 @@ export function decide(input: DecideInput): readonly Decision[] {
 }
 
 /**
- * The rules that match alert and workload, in the policy's order: also those that only notify. While no workload is verified, a rule with
- * workload clauses stays in (its actions are held): nobody can tell that it does not match.
+ * The rules that match alert and workload, in the policy's order: also those that only notify. While no workload of this cluster is
+ * verified, a rule with workload clauses stays in (its actions are held): nobody can tell that it does not match.
  */
 export function matchingRules(input: Pick<DecideInput, "policy" | "rules" | "resolution" | "cluster">): readonly PolicyRule[] {
+  const { cluster } = input;
   const target = targetOf(input.resolution);
   return input.rules
     .map((position) => input.policy.rules[position])
     .filter((rule) => rule !== undefined)
-    .filter((rule) => target === null || input.cluster === null || matchWorkload(rule, target, input.cluster).ok);
+    .filter((rule) => target === null || cluster === null || target.cluster !== cluster.name || matchWorkload(rule, target, cluster).ok);
 }
 
 const TARGETS: Readonly<Record<ActionName, Workload["kind"]>> = { "ecs:stop-task": "task", "kubernetes:terminate": "pod" };
