@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { SECRET_CLIENT, type SecretClients } from "#shared/adapters/secrets.ts";
+import { SECRET_CLIENT, type SecretClients } from "#shared/adapters/secret-clients.ts";
 
 export function managedSecret(): SecretClients["secret"] {
   const client = new SecretsManagerClient(SECRET_CLIENT);

@@ -1,5 +1,5 @@
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import { SECRET_CLIENT, type SecretClients } from "#shared/adapters/secrets.ts";
+import { SECRET_CLIENT, type SecretClients } from "#shared/adapters/secret-clients.ts";
 
 export function ssmParameter(): SecretClients["parameter"] {
   const client = new SSMClient(SECRET_CLIENT);

@@ -1,4 +1,5 @@
 import { askAws } from "#shared/adapters/aws-error.ts";
+import type { SecretClients } from "#shared/adapters/secret-clients.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 
 export interface SecretReader {
@@ -8,15 +9,6 @@ export interface SecretReader {
    */
   read(ref: string, signal: AbortSignal, fresh?: "fresh"): Promise<string>;
 }
-
-/** By which clients; the tests pass their own. They are made when first needed. */
-export interface SecretClients {
-  parameter(name: string, signal: AbortSignal): Promise<string | undefined>;
-  secret(id: string, signal: AbortSignal): Promise<string | undefined>;
-}
-
-/** Bounds of one read: at most 3 tries of 5 s. */
-export const SECRET_CLIENT = { maxAttempts: 3, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } };
 
 const KEEP_MS = 600_000;
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { clusterAccess } from "#shared/adapters/cluster-access.ts";
 import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
 import { kubernetesPodsOpener, tokenIn } from "#shared/adapters/cluster-access-kubernetes.ts";
-import { type SecretClients, secretReader } from "#shared/adapters/secrets.ts";
+import type { SecretClients } from "#shared/adapters/secret-clients.ts";
+import { secretReader } from "#shared/adapters/secrets.ts";
 import { ecsCluster, kubeCluster, never } from "../playbooks/builders.ts";
 
 function reader(value: string | undefined = " s3cret\n") {
