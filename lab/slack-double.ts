@@ -22,7 +22,12 @@ export interface SlackDouble {
 }
 
 const SECRET_PATH = "/services/T00000000/B00000000/lab-webhook-secret";
-const WORDS: Readonly<Record<number, string>> = { 403: "action_prohibited", 404: "no_service", 410: "channel_is_archived", 429: "rate_limited" };
+const WORDS: Readonly<Record<number, string>> = {
+  403: "action_prohibited",
+  404: "no_service",
+  410: "channel_is_archived",
+  429: "rate_limited",
+};
 
 export async function slackDouble(): Promise<SlackDouble> {
   const messages: SlackMessage[] = [];
@@ -38,7 +43,8 @@ export async function slackDouble(): Promise<SlackDouble> {
         answer(response, Number(failing.status), WORDS[Number(failing.status)] ?? "internal_error", "told to fail");
         return;
       }
-      if (request.method !== "POST" || request.url !== SECRET_PATH) return answer(response, 404, "no_service", `${request.method} ${request.url}`);
+      if (request.method !== "POST" || request.url !== SECRET_PATH)
+        return answer(response, 404, "no_service", `${request.method} ${request.url}`);
       const [status, word, because, message] = judge(request, body);
       answer(response, status, word, because);
       if (message === null) return;
@@ -86,7 +92,8 @@ function judge(request: IncomingMessage, body: string): [number, string, string 
   } catch {
     return [400, "invalid_payload", "the body is no JSON", null];
   }
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return [400, "invalid_payload", "the body is no object", null];
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload))
+    return [400, "invalid_payload", "the body is no object", null];
   const { text, blocks } = payload as { text?: unknown; blocks?: unknown };
   if (text !== undefined && typeof text !== "string") return [400, "invalid_payload", "text is no string", null];
   if (!text && (!Array.isArray(blocks) || blocks.length === 0)) return [400, "no_text", "neither text nor blocks", null];

@@ -38,14 +38,17 @@ function versionOf(command, commandArgs, pattern) {
 }
 
 function demand(tool, found, wanted, purpose) {
-  if (found === null || !atLeast(found, wanted)) fail(`${tool} >= ${wanted} is needed ${purpose}; ${found === null ? "none was found" : `found ${found}`}.`);
+  if (found === null || !atLeast(found, wanted))
+    fail(`${tool} >= ${wanted} is needed ${purpose}; ${found === null ? "none was found" : `found ${found}`}.`);
 }
 
 demand("Node", process.versions.node, "20.19", "to set up and run everything");
 if (entry.lab) {
   demand("Python", versionOf("python3", ["--version"], /Python (\d+\.\d+)/), "3.10", "to run the local AWS (ministack)");
   if (spawnSync("python3", ["-c", "import venv, ensurepip"]).status !== 0) {
-    fail("Python's venv module >= 3.10 is needed to install the local AWS apart from your own packages; none was found (Debian: python3-venv).");
+    fail(
+      "Python's venv module >= 3.10 is needed to install the local AWS apart from your own packages; none was found (Debian: python3-venv).",
+    );
   }
   if (!process.env.KUBEBUILDER_ASSETS && !process.env.FALCO_RESPONDER_KUBECONFIG) {
     const purpose = "to build the local Kubernetes control plane (or set KUBEBUILDER_ASSETS, or FALCO_RESPONDER_KUBECONFIG)";
@@ -57,7 +60,9 @@ if (entry.lab) {
 
 const modules = join(root, "node_modules");
 const marker = join(modules, ".falco-responder-lock-hash");
-const hash = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+const hash = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .digest("hex");
 const installed = () => existsSync(marker) && readFileSync(marker, "utf8") === hash;
 
 const alive = (pid) => {
@@ -128,7 +133,10 @@ if (!installed()) {
   await withLock(join(root, ".lab", "npm-ci.lock"), () => {
     if (installed()) return;
     console.error("installing packages (npm ci) ...");
-    const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--loglevel=error", "--no-audit", "--no-fund"], { cwd: root, stdio: "inherit" });
+    const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--loglevel=error", "--no-audit", "--no-fund"], {
+      cwd: root,
+      stdio: "inherit",
+    });
     if (npm.status !== 0) fail("npm ci failed: see above");
     writeFileSync(marker, hash);
   });
@@ -142,7 +150,9 @@ const node = join(bin, "node");
 const major = versionOf(node, ["--version"], /v(\d+)\./);
 if (major === null || Number(major) < NODE_MAJOR) {
   const missing = `Node >= ${NODE_MAJOR} is needed to run the functions as they are deployed`;
-  fail(`${missing}; no package of it exists for ${process.platform}-${process.arch}, and ${node} is ${major === null ? "unusable" : `v${major}`}.`);
+  fail(
+    `${missing}; no package of it exists for ${process.platform}-${process.arch}, and ${node} is ${major === null ? "unusable" : `v${major}`}.`,
+  );
 }
 
 const child = spawn(node, [join(root, entry.file), ...args], {

@@ -75,26 +75,39 @@ async function start(programs: Programs, files: string, children: Child[]): Prom
   const certificates = folder(files, "certs");
   const apiServer = run("kube-apiserver", apiServerArgs(files, certificates, etcd, secure));
   const server = `https://127.0.0.1:${secure}`;
-  const caData = await waitFor("kube-apiserver is ready", async () => {
-    const ca = readFileSync(join(certificates, "apiserver.crt"));
-    return (await ready(server, ca, token)) ? ca.toString("base64") : null;
-  }, { deadlineMs: 120_000, giveUp: () => gaveUp(apiServer) });
+  const caData = await waitFor(
+    "kube-apiserver is ready",
+    async () => {
+      const ca = readFileSync(join(certificates, "apiserver.crt"));
+      return (await ready(server, ca, token)) ? ca.toString("base64") : null;
+    },
+    { deadlineMs: 120_000, giveUp: () => gaveUp(apiServer) },
+  );
 
   const admin = kubeConfig(server, caData, token);
   const kubeconfig = join(files, "kubeconfig");
   writeFileSync(kubeconfig, admin.exportConfig(), { mode: 0o600 });
   if (!programs.missing.includes("kube-controller-manager")) {
     run("kube-controller-manager", [
-      `--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0", "--use-service-account-credentials=false",
-      `--service-account-private-key-file=${join(files, "sa.key")}`, `--root-ca-file=${join(certificates, "apiserver.crt")}`,
+      `--kubeconfig=${kubeconfig}`,
+      "--leader-elect=false",
+      "--secure-port=0",
+      "--use-service-account-credentials=false",
+      `--service-account-private-key-file=${join(files, "sa.key")}`,
+      `--root-ca-file=${join(certificates, "apiserver.crt")}`,
     ]);
   }
-  if (!programs.missing.includes("kube-scheduler")) run("kube-scheduler", [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"]);
+  if (!programs.missing.includes("kube-scheduler"))
+    run("kube-scheduler", [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"]);
   await apply(admin, manifests(join(ROOT, "infra/rbac/terminate.yaml")));
   if (!programs.missing.includes("kwok")) {
     run("kwok", [
-      `--kubeconfig=${kubeconfig}`, `--config=${join(import.meta.dirname, "kwok.yaml")}`, "--manage-all-nodes=false",
-      "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake", "--node-lease-duration-seconds=40", "--cidr=10.0.0.0/16",
+      `--kubeconfig=${kubeconfig}`,
+      `--config=${join(import.meta.dirname, "kwok.yaml")}`,
+      "--manage-all-nodes=false",
+      "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+      "--node-lease-duration-seconds=40",
+      "--cidr=10.0.0.0/16",
     ]);
     await apply(admin, NODES.map(node));
   }
@@ -116,21 +129,40 @@ const LACKS: Readonly<Record<Program, string>> = {
 };
 
 const etcdArgs = (files: string, client: string, peer: string): string[] => [
-  `--data-dir=${join(files, "etcd")}`, `--listen-client-urls=${client}`, `--advertise-client-urls=${client}`, `--listen-peer-urls=${peer}`,
-  `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=default=${peer}`, "--unsafe-no-fsync", "--log-level=error",
+  `--data-dir=${join(files, "etcd")}`,
+  `--listen-client-urls=${client}`,
+  `--advertise-client-urls=${client}`,
+  `--listen-peer-urls=${peer}`,
+  `--initial-advertise-peer-urls=${peer}`,
+  `--initial-cluster=default=${peer}`,
+  "--unsafe-no-fsync",
+  "--log-level=error",
 ];
 
 const apiServerArgs = (files: string, certificates: string, etcd: string, port: number): string[] => [
-  `--etcd-servers=${etcd}`, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", `--secure-port=${port}`, `--cert-dir=${certificates}`,
-  `--token-auth-file=${join(files, "tokens.csv")}`, "--authorization-mode=RBAC", "--anonymous-auth=false", "--endpoint-reconciler-type=none",
-  `--service-account-key-file=${join(files, "sa.pub")}`, `--service-account-signing-key-file=${join(files, "sa.key")}`,
-  "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16",
+  `--etcd-servers=${etcd}`,
+  "--bind-address=127.0.0.1",
+  "--advertise-address=127.0.0.1",
+  `--secure-port=${port}`,
+  `--cert-dir=${certificates}`,
+  `--token-auth-file=${join(files, "tokens.csv")}`,
+  "--authorization-mode=RBAC",
+  "--anonymous-auth=false",
+  "--endpoint-reconciler-type=none",
+  `--service-account-key-file=${join(files, "sa.pub")}`,
+  `--service-account-signing-key-file=${join(files, "sa.key")}`,
+  "--service-account-issuer=https://kubernetes.default.svc",
+  "--service-cluster-ip-range=10.96.0.0/16",
 ];
 
 const node = (name: string) => ({
   apiVersion: "v1",
   kind: "Node",
-  metadata: { name, annotations: { "kwok.x-k8s.io/node": "fake" }, labels: { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" } },
+  metadata: {
+    name,
+    annotations: { "kwok.x-k8s.io/node": "fake" },
+    labels: { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" },
+  },
 });
 
 const ready = (server: string, ca: Buffer, token: string): Promise<boolean> =>
@@ -160,7 +192,9 @@ async function settled(admin: KubeConfig): Promise<void> {
   const core = admin.makeApiClient(CoreV1Api);
   await waitFor("the nodes are Ready", async () => {
     const { items } = await core.listNode();
-    return items.length === NODES.length && items.every((n) => n.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True"));
+    return (
+      items.length === NODES.length && items.every((n) => n.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True"))
+    );
   });
   await waitFor("ServiceAccounts are made", () => core.readNamespacedServiceAccount({ name: "default", namespace: "default" }));
 }
@@ -169,7 +203,8 @@ async function useNamed(path: string): Promise<ControlPlane> {
   const admin = new KubeConfig();
   admin.loadFromFile(path);
   const cluster = admin.getCurrentCluster();
-  if (!cluster?.server.startsWith("https://")) throw new Error(`FALCO_RESPONDER_KUBECONFIG (${path}): its current context has no https server`);
+  if (!cluster?.server.startsWith("https://"))
+    throw new Error(`FALCO_RESPONDER_KUBECONFIG (${path}): its current context has no https server`);
   const caData = cluster.caData ?? (cluster.caFile ? readFileSync(cluster.caFile).toString("base64") : "");
   if (caData === "") throw new Error(`FALCO_RESPONDER_KUBECONFIG (${path}): its cluster has no certificate authority`);
   await apply(admin, manifests(join(ROOT, "infra/rbac/terminate.yaml")));

@@ -11,7 +11,8 @@ export function kubeConfig(server: string, caData: string, token: string): KubeC
 /** Server-side apply: the same twice changes nothing. */
 export async function apply(config: KubeConfig, objects: readonly KubernetesObject[]): Promise<void> {
   const client = KubernetesObjectApi.makeApiClient(config);
-  for (const object of objects) await client.patch(object, undefined, undefined, "falco-responder-lab", true, PatchStrategy.ServerSideApply);
+  for (const object of objects)
+    await client.patch(object, undefined, undefined, "falco-responder-lab", true, PatchStrategy.ServerSideApply);
 }
 
 export const manifests = (path: string): KubernetesObject[] => loadAllYaml(readFileSync(path, "utf8"));

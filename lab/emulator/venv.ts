@@ -15,7 +15,16 @@ export async function emulatorVenv(tell: (line: string) => void = () => {}): Pro
     tell("installing the local AWS (ministack) ...");
     await runToEnd("python3", ["-m", "venv", "--copies", into]);
     // Called as modules later: the scripts in bin/ name the folder of the build, which is renamed.
-    await runToEnd(join(into, "bin", "python"), ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r", requirements]);
+    await runToEnd(join(into, "bin", "python"), [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--no-deps",
+      "--disable-pip-version-check",
+      "-r",
+      requirements,
+    ]);
   });
   return join(path, "bin");
 }
