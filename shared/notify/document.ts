@@ -4,7 +4,7 @@ import type { Accuser } from "#shared/domain/queue-entry.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import { ownerName, type Workload } from "#shared/domain/workload.ts";
 import { logEventLink } from "#shared/notify/links.ts";
-import { fieldText, type Status, said } from "#shared/notify/story.ts";
+import { fieldText, type Status, said } from "#shared/notify/parts.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 
 export const NOTIFICATION_SCHEMA = "falco-responder/notification/1";

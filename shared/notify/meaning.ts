@@ -1,6 +1,6 @@
 import type { Receipt } from "#shared/domain/receipt.ts";
 import type { Workload } from "#shared/domain/workload.ts";
-import type { Line, Status } from "#shared/notify/story.ts";
+import type { Line, Status } from "#shared/notify/parts.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 
 /** What the outcome cuts off and what it does not, in words for a person who did not build this. */

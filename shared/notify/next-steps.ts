@@ -1,6 +1,6 @@
 import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
 import { serviceLink, taskLink } from "#shared/notify/links.ts";
-import type { Line, Status } from "#shared/notify/story.ts";
+import type { Line, Status } from "#shared/notify/parts.ts";
 import { shellWord } from "#shared/notify/text.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 

@@ -1,5 +1,6 @@
 import { rank } from "#shared/domain/priority.ts";
-import { type Line, type Part, type Story, said, tellStory } from "#shared/notify/story.ts";
+import { type Line, type Part, said } from "#shared/notify/parts.ts";
+import { type Story, tellStory } from "#shared/notify/story.ts";
 import { cut, escaped, inert, unlinked } from "#shared/notify/text.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 

@@ -1,4 +1,4 @@
-import type { Fields, FieldValue } from "#shared/domain/alert.ts";
+import type { Fields } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import type { ActionName } from "#shared/domain/policy.ts";
 import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
@@ -6,13 +6,8 @@ import { type Workload, workloadName } from "#shared/domain/workload.ts";
 import { logEventLink } from "#shared/notify/links.ts";
 import { meaning } from "#shared/notify/meaning.ts";
 import { nextSteps } from "#shared/notify/next-steps.ts";
-import { redact } from "#shared/notify/redact.ts";
-import { cut, inert } from "#shared/notify/text.ts";
+import { fieldText, type Line, type Status, said } from "#shared/notify/parts.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
-
-/** Our own words as they are; `said`: words from elsewhere, shown so that they can do nothing; `command`: to be copied; `link`: made by us. */
-export type Part = string | { readonly said: string } | { readonly command: string } | { readonly link: string; readonly label: string };
-export type Line = readonly Part[];
 
 /** A notification before it has a form: the same content for mail, JSON and Slack. */
 export interface Story {
@@ -20,20 +15,6 @@ export interface Story {
   /** What the headline says, in one word each: for filters and colours. */
   readonly status: Status;
   readonly sections: readonly { readonly title: string; readonly lines: readonly Line[] }[];
-}
-
-export interface Status {
-  readonly decision: DecisionKind | "tell";
-  readonly outcome: Outcome | "none";
-}
-
-/** The longest text of others that is shown in one piece. */
-const LONGEST_SAID = 1_500;
-
-/** A text of others: without secrets and hidden characters, at most `max` characters. Escaping is left to the form. */
-export function said(text: string, max: number = LONGEST_SAID): { readonly said: string } {
-  const clean = redact(inert(redact(text))).trim();
-  return { said: clean === "" ? "(empty)" : cut(clean, max) };
 }
 
 /** The most pressing first: what a person must look at decides the headline. */
@@ -96,14 +77,6 @@ function outcomeHeadline({ action, outcome }: Receipt): string {
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** A field of an alert, redacted with its name: `proc.env[DB_PASSWORD]` tells by its name alone. */
-export function fieldText(name: string, value: FieldValue): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  const key = inert(name).replace(/\]$/, "").split(/[[\s]/).at(-1) ?? "";
-  const both = redact(`${key}=${text}`);
-  return both.startsWith(`${key}=`) ? both.slice(key.length + 1) : redact(text);
-}
 
 const SHOWN: readonly (readonly [label: string, names: readonly string[]])[] = [
   ["Command", ["proc.cmdline", "proc.exeline"]],

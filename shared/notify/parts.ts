@@ -1,0 +1,32 @@
+import type { FieldValue } from "#shared/domain/alert.ts";
+import type { DecisionKind } from "#shared/domain/decision.ts";
+import type { Outcome } from "#shared/domain/receipt.ts";
+import { redact } from "#shared/notify/redact.ts";
+import { cut, inert } from "#shared/notify/text.ts";
+
+/** Our own words as they are; `said`: words from elsewhere, shown so that they can do nothing; `command`: to be copied; `link`: made by us. */
+export type Part = string | { readonly said: string } | { readonly command: string } | { readonly link: string; readonly label: string };
+export type Line = readonly Part[];
+
+/** What a story says, in one word each: for filters and colours. */
+export interface Status {
+  readonly decision: DecisionKind | "tell";
+  readonly outcome: Outcome | "none";
+}
+
+/** The longest text of others that is shown in one piece. */
+const LONGEST_SAID = 1_500;
+
+/** A text of others: without secrets and hidden characters, at most `max` characters. Escaping is left to the form. */
+export function said(text: string, max: number = LONGEST_SAID): { readonly said: string } {
+  const clean = redact(inert(redact(text))).trim();
+  return { said: clean === "" ? "(empty)" : cut(clean, max) };
+}
+
+/** A field of an alert, redacted with its name: `proc.env[DB_PASSWORD]` tells by its name alone. */
+export function fieldText(name: string, value: FieldValue): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const key = inert(name).replace(/\]$/, "").split(/[[\s]/).at(-1) ?? "";
+  const both = redact(`${key}=${text}`);
+  return both.startsWith(`${key}=`) ? both.slice(key.length + 1) : redact(text);
+}
