@@ -38,14 +38,15 @@ const KEEP_COUNTS_SECONDS = 8 * 24 * 3_600;
  */
 export async function ingest(event: unknown, ports: IngestPorts, signal: AbortSignal): Promise<IngestReport> {
   const data = isRecord(event) && isRecord(event["awslogs"]) ? event["awslogs"]["data"] : undefined;
-  if (typeof data !== "string") return undecoded(JSON.stringify(event) ?? "", "the invocation is not CloudWatch Logs'", ports, signal);
+  if (typeof data !== "string")
+    return await undecoded(JSON.stringify(event) ?? "", "the invocation is not CloudWatch Logs'", ports, signal);
   const decoded = decodeDocument(data);
-  if (decoded.kind === "unreadable") return undecoded(data, decoded.because, ports, signal);
+  if (decoded.kind === "unreadable") return await undecoded(data, decoded.because, ports, signal);
   if (decoded.kind === "control") {
     ports.telemetry.info("CloudWatch Logs checked the subscription");
     return { batch: "control", events: 0, queued: 0, coalesced: 0, ignored: 0, unreadable: 0, reasons: {} };
   }
-  return handOver(decoded, ports, signal);
+  return await handOver(decoded, ports, signal);
 }
 
 async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal): Promise<IngestReport> {

@@ -3,8 +3,16 @@ import { readPriority } from "#shared/domain/priority.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import { isRecord } from "#shared/wire/record.ts";
 
-/** Body of a message of the alert queues (infra/schemas/queue-entry.json). */
-export const encodeEntry = (entry: QueueEntry): string => JSON.stringify(entry);
+/**
+ * Body of a message of the alert queues (infra/schemas/queue-entry.json). SQS refuses U+FFFE and U+FFFF, the only characters that JSON leaves
+ * as they are and SQS does not take: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ */
+export function encodeEntry(entry: QueueEntry): string {
+  const body = JSON.stringify(entry);
+  return REFUSED.test(body) ? body.replaceAll("\uFFFE", "\\ufffe").replaceAll("\uFFFF", "\\uffff") : body;
+}
+
+const REFUSED = /[\uFFFE\uFFFF]/;
 
 const SCHEMA: QueueEntry["schema"] = "falco-responder/queue-entry/1";
 

@@ -30,6 +30,7 @@ export class FakeAlertQueue implements AlertQueue {
   #accept(outgoing: OutgoingEntry): void {
     const body = encodeEntry(outgoing.entry);
     if (Buffer.byteLength(body) > 262_144) throw new PipelineError("aws_rejected", "message too long");
+    if (/[^\t\n\r -\uFFFD]/.test(body)) throw new PipelineError("aws_rejected", "InvalidMessageContents");
     const key = `${outgoing.lane} ${outgoing.dedup}`;
     const seen = this.#seen.get(key);
     if (seen !== undefined && this.#now() - seen < DEDUP_MS) {
