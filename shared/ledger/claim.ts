@@ -83,7 +83,8 @@ export const settled = <P>(claim: ClaimBody<P>, outcome: Outcome, requestedAtMs:
 /** When sweep looks again: soon at first, then ever more rarely. Null when the claim is final. */
 export function lookDueMs<P>(claim: ClaimBody<P>, nowMs: number): number | null {
   if (isFinalClaim(claim.state)) return null;
-  if (claim.state === "executing") return claim.leaseUntilMs + 5_000;
+  // The message of a dead owner normally comes again before that and goes on.
+  if (claim.state === "executing" && nowMs < claim.leaseUntilMs + 5_000) return claim.leaseUntilMs + 5_000;
   const longest = nowMs - claim.claimedAtMs > LATE_MS ? 3_600_000 : 300_000;
   return nowMs + Math.min(longest, 15_000 * 2 ** Math.min(claim.looks, 10));
 }

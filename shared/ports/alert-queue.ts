@@ -21,3 +21,9 @@ export interface AlertQueue {
 export interface DeadLetters {
   put(body: string, because: string, signal: AbortSignal): Promise<void>;
 }
+
+/** Makes a message that failed visible again sooner than its queue's timeout says. */
+export interface Redelivery {
+  /** `queueArn`: of the queue it came from. Best effort: a message that is not moved comes when its time is over. */
+  after(queueArn: string, receiptHandle: string, seconds: number, signal: AbortSignal): Promise<void>;
+}

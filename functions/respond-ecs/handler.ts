@@ -1,0 +1,13 @@
+import middy from "@middy/core";
+import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
+import { liveRespondPorts } from "#shared/adapters/live-respond.ts";
+import { type BatchPorts, respondToBatch } from "#shared/pipeline/respond/batch.ts";
+
+/** Alert queue of ECS -> decisions, actions, receipts. What failed or was cut off by the end of time comes again; the rest is done. */
+export const createHandler = (ports: BatchPorts) =>
+  middy<SQSEvent, SQSBatchResponse, Error, Context>({ timeoutEarlyInMillis: 0 }).handler((event: SQSEvent, context: Context) =>
+    respondToBatch(event.Records, ports, AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - 2_000))),
+  );
+
+export const handler = createHandler(liveRespondPorts(process.env, "respond-ecs", { tasks: ecsTasksOpener() }));

@@ -1,0 +1,39 @@
+import { randomUUID } from "node:crypto";
+import { s3Archive } from "#shared/adapters/archive.ts";
+import { systemClock } from "#shared/adapters/clock.ts";
+import { clusterAccess } from "#shared/adapters/cluster-access.ts";
+import { readCompiled } from "#shared/adapters/compiled.ts";
+import { deadLetterQueue, redelivery, sqsClient } from "#shared/adapters/dead-letters.ts";
+import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
+import { liveTelemetry } from "#shared/adapters/telemetry.ts";
+import { PipelineError } from "#shared/domain/error.ts";
+import type { BatchPorts } from "#shared/pipeline/respond/batch.ts";
+import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
+
+/**
+ * The world of a responder as deployed. `openers`: only the kind of cluster it is made for. Throws `config_invalid` where a setting or a
+ * compiled file is missing: at start, not at the first alert.
+ */
+export function liveRespondPorts(env: NodeJS.ProcessEnv, service: string, openers: Partial<ClusterAccess>): BatchPorts {
+  const { policy, registry } = readCompiled();
+  const sqs = sqsClient();
+  const deadLetterUrl = setting(env, "DLQ_URL");
+  return {
+    table: dynamodbTable(setting(env, "LEDGER_TABLE")),
+    access: clusterAccess(openers),
+    evidence: s3Archive(setting(env, "EVIDENCE_BUCKET")),
+    deadLetters: deadLetterQueue(deadLetterUrl, sqs),
+    redelivery: redelivery(deadLetterUrl, sqs),
+    clock: systemClock,
+    telemetry: liveTelemetry(service),
+    policy,
+    registry,
+    newId: randomUUID,
+  };
+}
+
+function setting(env: NodeJS.ProcessEnv, name: string): string {
+  const value = env[name];
+  if (!value) throw new PipelineError("config_invalid", `the environment variable ${name} is missing`);
+  return value;
+}

@@ -1,0 +1,18 @@
+import { randomUUID } from "node:crypto";
+import { clusterAccess } from "#shared/adapters/cluster-access.ts";
+import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
+import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
+import { liveNotifyPorts } from "#shared/adapters/live-notify.ts";
+import { secretReader } from "#shared/adapters/secrets.ts";
+import { liveTelemetry } from "#shared/adapters/telemetry.ts";
+import type { SweepPorts } from "#shared/pipeline/sweep.ts";
+
+/** The world of sweep as deployed: notify's, and every cluster to look at. Throws as `liveNotifyPorts` does. */
+export function liveSweepPorts(env: NodeJS.ProcessEnv): SweepPorts {
+  return {
+    ...liveNotifyPorts(env),
+    telemetry: liveTelemetry("sweep"),
+    access: clusterAccess({ tasks: ecsTasksOpener(), pods: kubernetesPodsOpener(secretReader()) }),
+    newId: randomUUID,
+  };
+}

@@ -1,0 +1,97 @@
+import { PipelineError } from "#shared/domain/error.ts";
+import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import type { ContainerBody } from "#shared/ledger/incident.ts";
+import { unpack } from "#shared/ledger/items.ts";
+import { containerKey } from "#shared/ledger/keys.ts";
+import { type Acted, act } from "#shared/pipeline/respond/act.ts";
+import { judge, type Verdict } from "#shared/pipeline/respond/judge.ts";
+import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import { type Aftermath, type Recorded, record, recorded } from "#shared/pipeline/respond/record.ts";
+import { readClaim } from "#shared/pipeline/respond/settle.ts";
+import { decodeEntry } from "#shared/wire/queue-entry.ts";
+
+export type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+
+/** One message of an alert queue. */
+export interface Message {
+  readonly body: string;
+  /** 1 at the first delivery. */
+  readonly receiveCount: number;
+}
+
+/** hopeless: in the dead-letter queue with its reason. ignored: no policy rule matches the workload. recorded: in the ledger. */
+export type Responded =
+  | { readonly kind: "hopeless" | "ignored"; readonly because: string }
+  | {
+      readonly kind: "recorded";
+      readonly incident: string;
+      readonly repeated: boolean;
+      readonly decisions: readonly string[];
+      readonly acted: readonly Acted[];
+    };
+
+/**
+ * One alert, from the queue to its receipt. Repeated at will: what is recorded is not decided again, what is claimed is not done again.
+ * Throws when the message must come again (PipelineError, retryable) or when we are wrong ourselves.
+ */
+export async function respond(message: Message, ports: RespondPorts, signal: AbortSignal): Promise<Responded> {
+  const { table, telemetry, deadLetters, clock } = ports;
+  const entry = entryOf(message.body);
+  if (typeof entry === "string") {
+    await deadLetters.put(message.body, entry, signal);
+    telemetry.error("A message can never be read: dead-lettered", { because: entry });
+    telemetry.count("Hopeless", 1);
+    return { kind: "hopeless", because: entry };
+  }
+  const earlier = await recorded(entry.alert.id, table, signal);
+  let known = earlier;
+  if (known === null) {
+    const verdict = await judge(entry, message.receiveCount, ports, signal);
+    if (verdict === null) {
+      telemetry.count("Ignored", entry.count, { because: "workload" });
+      return { kind: "ignored", because: "no policy rule matches the alert and its workload" };
+    }
+    known = await record(verdict, await aftermathOf(verdict, ports, signal), ports, signal);
+    tellDecisions(entry, known, ports, clock.now());
+  }
+  const acted: Acted[] = [];
+  for (const decision of known.body.decisions) if (decision.kind === "act") acted.push(await act(known, decision, ports, signal));
+  const decisions = known.body.decisions.map(({ kind }) => kind);
+  telemetry.info("Alert responded to", { alert: entry.alert.id, incident: known.incident, decisions, acted, batch: entry.batch });
+  return { kind: "recorded", incident: known.incident, repeated: earlier !== null, decisions, acted };
+}
+
+/** The entry, or why this body can never be one. */
+function entryOf(body: string): QueueEntry | string {
+  try {
+    return decodeEntry(body);
+  } catch (thrown) {
+    if (thrown instanceof PipelineError && thrown.code === "message_invalid") return thrown.message;
+    throw thrown;
+  }
+}
+
+/**
+ * An alert whose target is gone or no longer found because we acted on it: it belongs to that incident, and nobody is told again.
+ * Null: an alert of its own.
+ */
+async function aftermathOf({ entry, resolution }: Verdict, { table }: RespondPorts, signal: AbortSignal): Promise<Aftermath | null> {
+  if (resolution === null || resolution.kind === "found") return null;
+  const uid = resolution.kind === "gone" ? resolution.workload.uid : await formerTarget(entry, table, signal);
+  if (uid === null) return null;
+  const claims = (await table.query(`CLAIM#${uid}`, "", signal)).map((item) => readClaim(item).claim);
+  const acted = claims.findLast(({ state }) => state !== "failed" && state !== "refused");
+  return acted === undefined ? null : { incident: acted.incident };
+}
+
+async function formerTarget({ cluster, alert }: QueueEntry, table: RespondPorts["table"], signal: AbortSignal): Promise<string | null> {
+  if (cluster === null || alert.containerId === null) return null;
+  const item = await table.get(containerKey(cluster, alert.containerId), signal);
+  return item === null ? null : unpack<ContainerBody>(item, "container").uid;
+}
+
+function tellDecisions(entry: QueueEntry, { body }: Recorded, { telemetry }: RespondPorts, nowMs: number): void {
+  for (const { kind } of body.decisions) telemetry.count("Decisions", 1, { kind });
+  if (body.decisions.length === 0) telemetry.count("Decisions", 1, { kind: "tell" });
+  if (entry.alert.timeMs !== null) telemetry.latency("FalcoToDecision", nowMs - entry.alert.timeMs);
+}

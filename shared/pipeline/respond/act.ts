@@ -1,0 +1,138 @@
+import type { Decision } from "#shared/domain/decision.ts";
+import { PipelineError } from "#shared/domain/error.ts";
+import type { Evidence, Outcome } from "#shared/domain/receipt.ts";
+import { standing, takenOver } from "#shared/ledger/claim.ts";
+import { claimKey, SWITCH } from "#shared/ledger/keys.ts";
+import { spend } from "#shared/pipeline/respond/budgets.ts";
+import { carryOut } from "#shared/pipeline/respond/carry-out.ts";
+import { keepEvidence } from "#shared/pipeline/respond/evidence.ts";
+import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import type { Recorded } from "#shared/pipeline/respond/record.ts";
+import { type Claim, claimItem, leaseFrom, readClaim, settle, storeClaim } from "#shared/pipeline/respond/settle.ts";
+import { playbooks } from "#shared/playbooks/index.ts";
+import type { Plan } from "#shared/playbooks/playbook.ts";
+
+type Act = Extract<Decision, { readonly kind: "act" }>;
+
+/** already: another alert or delivery has the claim. lost: another owner took it over meanwhile. held: a budget or the kill switch said no. */
+export type Acted = Outcome | "already" | "lost" | "held";
+
+const ATTEMPTS = 10;
+
+/**
+ * Evidence, claim, action, receipt. Repeated at will: a claim that is there is never made again. Throws a retryable PipelineError when the
+ * message must come again.
+ */
+export async function act(recorded: Recorded, decision: Act, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
+  const { body, target, incident, generation } = recorded;
+  if (target === null) throw new Error(`incident ${incident} decided to act on no target`);
+  const key = claimKey(target.workload.uid, decision.action.action, generation);
+  const there = await ports.table.get(key, signal);
+  if (there !== null) return await goOn(recorded, readClaim(there), ports, signal);
+
+  const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
+  if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
+  const ageMs = ports.clock.now() - (body.alert.timeMs ?? Number.NEGATIVE_INFINITY);
+  if (!(ageMs <= ports.policy.maxAgeSeconds * 1_000))
+    return await hold(recorded, decision, "the alert had become too old when it could be acted on", { kind: "none" }, ports, signal);
+  const evidence = await keepEvidence(recorded, target.workload, decision.action, ports, signal);
+  if (evidence.kind === "failed" && decision.action.evidence === "required")
+    return await hold(recorded, decision, `evidence is required and could not be kept: ${evidence.because}`, evidence, ports, signal);
+  return await claimAndCarryOut(recorded, decision, planning.plan, evidence, ports, signal);
+}
+
+async function claimAndCarryOut(
+  recorded: Recorded,
+  decision: Act,
+  plan: Plan,
+  evidence: Evidence,
+  ports: RespondPorts,
+  signal: AbortSignal,
+): Promise<Acted> {
+  const { table, clock, policy } = ports;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const nowMs = clock.now();
+    const budget = await spend(plan.workload, recorded.body.alert, policy, table, nowMs, signal);
+    if (!budget.ok) return await hold(recorded, decision, budget.because, evidence, ports, signal);
+    const claim = newClaim(recorded, plan, evidence, ports.newId(), nowMs);
+    const result = await table.transact(
+      [
+        { op: "put", item: claimItem(claim, 1, nowMs), when: { kind: "absent" } },
+        { op: "check", key: SWITCH, when: { kind: "not-paused" } },
+        ...budget.writes,
+      ],
+      signal,
+    );
+    if (result.ok) return await carryOut({ claim, version: 1 }, false, ports, signal);
+    if (result.failed.includes(0)) {
+      const there = await table.get(claimKey(claim.target, claim.action, claim.generation), signal);
+      return there === null ? "already" : await goOn(recorded, readClaim(there), ports, signal);
+    }
+    if (result.failed.includes(1))
+      return await hold(recorded, decision, "the kill switch is on, or cannot be read", evidence, ports, signal);
+    // Only a budget changed meanwhile: look at what is left of it.
+    await clock.sleep(Math.random() * 25 * 2 ** Math.min(attempt, 5), signal);
+  }
+  throw new PipelineError("ledger_contention", `the budgets changed ${ATTEMPTS} times while a claim was made`);
+}
+
+function newClaim({ incident, generation, body }: Recorded, plan: Plan, evidence: Evidence, owner: string, nowMs: number): Claim {
+  return {
+    state: "executing",
+    incident,
+    generation,
+    target: plan.workload.uid,
+    action: plan.action,
+    alert: body.alert.id,
+    alertAtMs: body.alert.timeMs,
+    cluster: plan.workload.cluster,
+    channels: body.channels,
+    plan,
+    evidence,
+    owner,
+    fence: 1,
+    leaseUntilMs: leaseFrom(nowMs),
+    claimedAtMs: nowMs,
+    requestedAtMs: null,
+    looks: 0,
+    escalated: false,
+  };
+}
+
+/** The claim is there. Only the alert that made it goes on with it, and only when nobody else holds it; sweep verifies the rest. */
+async function goOn({ body }: Recorded, held: ReturnType<typeof readClaim>, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
+  const { claim } = held;
+  const stands = standing(claim, ports.clock.now());
+  if (stands === "final" || stands === "requested" || claim.alert !== body.alert.id) return "already";
+  if (stands === "leased")
+    throw new PipelineError("ledger_contention", `the claim on ${claim.action} is leased: an earlier delivery is at it or died with it`);
+  const ours = await storeClaim(held, takenOver(claim, ports.newId(), ports.clock.now()), ports, signal);
+  return ours === null ? "lost" : await carryOut(ours, true, ports, signal);
+}
+
+/** Nothing was touched. No claim is left behind: a later alert may act when the reason is gone. */
+async function hold(
+  { incident, body, target }: Recorded,
+  { action }: Act,
+  because: string,
+  evidence: Evidence,
+  ports: RespondPorts,
+  signal: AbortSignal,
+): Promise<Acted> {
+  const uid = target?.workload.uid ?? "";
+  const receipt = {
+    action: action.action,
+    target: uid,
+    outcome: "refused",
+    because,
+    requestedAtMs: null,
+    verifiedAtMs: null,
+    undo: playbooks[action.action].undo,
+    evidence,
+  } as const;
+  ports.telemetry.warn("An action is held before its claim", { incident, action: action.action, because });
+  ports.telemetry.count("Actions", 1, { action: action.action, outcome: "held" });
+  const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "held", claim: null } as const;
+  await settle(settlement, ports, signal);
+  return "held";
+}

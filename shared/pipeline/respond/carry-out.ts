@@ -1,0 +1,123 @@
+import { messageOf, PipelineError } from "#shared/domain/error.ts";
+import type { Outcome } from "#shared/domain/receipt.ts";
+import { receiptOf, released, settled } from "#shared/ledger/claim.ts";
+import { SWITCH } from "#shared/ledger/keys.ts";
+import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import { type Held, settle, storeClaim, tellingOf } from "#shared/pipeline/respond/settle.ts";
+import { playbooks } from "#shared/playbooks/index.ts";
+import type { Reach, Verification } from "#shared/playbooks/playbook.ts";
+
+/** respond looks so long whether it is done; after that sweep looks. */
+const WATCH_MS = 5_000;
+const BETWEEN_LOOKS_MS = 400;
+
+/**
+ * Does what the claim says, looks whether it is done and leaves the receipt. `lookFirst`: an earlier owner may have done it already.
+ * Throws a retryable PipelineError when the world is broken: the lease is given back and the message comes again.
+ */
+export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts, signal: AbortSignal): Promise<Outcome | "lost"> {
+  const { claim } = held;
+  const cluster = ports.registry.clusters.find(({ name }) => name === claim.cluster);
+  if (cluster === undefined)
+    return await end(held, "failed", `cluster ${claim.cluster} is no longer in falco-responder.yml`, null, ports, signal);
+  const reach: Reach = { cluster, access: ports.access };
+  const playbook = playbooks[claim.action];
+  if (lookFirst) {
+    const seen = await attempt(() => playbook.verify(claim.plan, reach, signal));
+    // What the earlier owner did is not known when we may not look: that is no failure.
+    if (!seen.ok) return await broken(held, seen.error, "unknown", ports, signal);
+    if (seen.value.kind !== "pending") return await endAs(held, seen.value, ports, signal);
+    if (seen.value.begun) return await watch(held, reach, ports, signal);
+    if (await paused(ports, signal))
+      return await end(held, "refused", "the kill switch is on, or cannot be read: nothing was done", null, ports, signal);
+  }
+  const executed = await attempt(() => playbook.execute(claim.plan, reach, signal));
+  if (!executed.ok) return await broken(held, executed.error, "failed", ports, signal);
+  if (executed.value.kind === "gone") return await end(held, "skipped", executed.value.because, null, ports, signal);
+  if (executed.value.kind === "conflict") return await end(held, "refused", executed.value.because, null, ports, signal);
+  const requestedAtMs = ports.clock.now();
+  if (claim.alertAtMs !== null) ports.telemetry.latency("FalcoToAction", requestedAtMs - claim.alertAtMs, { action: claim.action });
+  return await watch({ ...held, claim: { ...claim, requestedAtMs } }, reach, ports, signal);
+}
+
+type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PipelineError };
+
+/** Only trouble with the cluster's world: that of the ledger must not be taken for it. */
+async function attempt<T>(call: () => Promise<T>): Promise<Attempt<T>> {
+  try {
+    return { ok: true, value: await call() };
+  } catch (thrown) {
+    if (thrown instanceof PipelineError) return { ok: false, error: thrown };
+    throw thrown;
+  }
+}
+
+/** Trouble that may pass: the lease is given back, since whoever comes next looks at the world first, and the message comes again. */
+async function broken(
+  held: Held,
+  error: PipelineError,
+  outcome: "failed" | "unknown",
+  ports: ClaimPorts,
+  signal: AbortSignal,
+): Promise<Outcome | "lost"> {
+  if (!error.retryable) return await end(held, outcome, `${error.code}: ${error.message}`, null, ports, signal);
+  if (!signal.aborted) await storeClaim(held, released(held.claim, ports.clock.now()), ports, signal);
+  throw error;
+}
+
+async function watch(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortSignal): Promise<Outcome | "lost"> {
+  const { clock } = ports;
+  const untilMs = clock.now() + WATCH_MS;
+  for (;;) {
+    const seen = await verifyCalmly(held, reach, signal);
+    if (seen.kind === "done") return await endAs(held, seen, ports, signal);
+    if (seen.kind === "failed") return await endAs(held, seen, ports, signal);
+    if (clock.now() + BETWEEN_LOOKS_MS > untilMs) return await end(held, "requested", seen.because, null, ports, signal);
+    await clock.sleep(BETWEEN_LOOKS_MS, signal);
+  }
+}
+
+/** The request was accepted: that we cannot look now changes nothing about it. */
+async function verifyCalmly({ claim }: Held, reach: Reach, signal: AbortSignal): Promise<Verification> {
+  try {
+    return await playbooks[claim.action].verify(claim.plan, reach, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof PipelineError)) throw thrown;
+    return { kind: "pending", begun: true, because: `accepted, and it cannot be looked at now: ${messageOf(thrown)}` };
+  }
+}
+
+const OUTCOME: Record<Exclude<Verification["kind"], "pending">, Outcome> = { done: "done", failed: "failed", unknown: "unknown" };
+
+const endAs = (
+  held: Held,
+  seen: Exclude<Verification, { readonly kind: "pending" }>,
+  ports: ClaimPorts,
+  signal: AbortSignal,
+): Promise<Outcome | "lost"> => end(held, OUTCOME[seen.kind], seen.because, seen.kind === "done" ? ports.clock.now() : null, ports, signal);
+
+/** Writes the outcome, fenced. "lost": another owner has the claim, its word counts. */
+export async function end(
+  held: Held,
+  outcome: Outcome,
+  because: string,
+  verifiedAtMs: number | null,
+  ports: ClaimPorts,
+  signal: AbortSignal,
+): Promise<Outcome | "lost"> {
+  const { claim } = held;
+  const telling = tellingOf(outcome);
+  const next = { ...settled(claim, outcome, claim.requestedAtMs), escalated: claim.escalated || telling === "unknown" };
+  const receipt = receiptOf(next, outcome, because, verifiedAtMs, playbooks[claim.action].undo);
+  const { incident, alert, channels } = claim;
+  if (!(await settle({ receipt, incident, alert, channels, telling, claim: { held, next } }, ports, signal))) return "lost";
+  ports.telemetry.count("Actions", 1, { action: claim.action, outcome });
+  ports.telemetry.info("Receipt", { incident, action: claim.action, outcome, fence: claim.fence });
+  if (outcome === "done" && verifiedAtMs !== null && claim.alertAtMs !== null)
+    ports.telemetry.latency("FalcoToVerified", verifiedAtMs - claim.alertAtMs, { action: claim.action });
+  return outcome;
+}
+
+async function paused({ table }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+  return !(await table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok;
+}

@@ -1,0 +1,101 @@
+import type { Decision } from "#shared/domain/decision.ts";
+import { PipelineError } from "#shared/domain/error.ts";
+import type { Policy, PolicyRule } from "#shared/domain/policy.ts";
+import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import type { Cluster } from "#shared/domain/registry.ts";
+import { ownerName, type Resolution } from "#shared/domain/workload.ts";
+import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import { playbooks, resolve } from "#shared/playbooks/index.ts";
+import { decide, matchingRules } from "#shared/policy/decide.ts";
+import { matchAlert } from "#shared/policy/match.ts";
+
+/** What is to be recorded of one alert. */
+export interface Verdict {
+  readonly entry: QueueEntry;
+  /** Owner, workload, container or host. */
+  readonly who: string;
+  /** The policy rule that names the incident: the first that wants an action, else the first. Null: told though none matched. */
+  readonly rule: string | null;
+  readonly rules: readonly string[];
+  readonly decisions: readonly Decision[];
+  readonly resolution: Resolution | null;
+  readonly channels: readonly string[];
+}
+
+/** From this receive on, a control plane that cannot be asked is a hold: people are told while the alert is still fresh. */
+const LAST_PATIENT_RECEIVE = 4;
+
+/** Null: no policy rule matches, now that the workload is known, and there is nothing to tell. */
+export async function judge(entry: QueueEntry, receiveCount: number, ports: RespondPorts, signal: AbortSignal): Promise<Verdict | null> {
+  const { policy, registry, clock } = ports;
+  const cluster = registry.clusters.find(({ name }) => name === entry.cluster) ?? null;
+  const rules = positionsOf(entry, policy);
+  const candidates = rules.map((position) => policy.rules[position]).filter((rule) => rule !== undefined);
+  if (candidates.length === 0 && entry.tell === null) return null;
+  const resolution = cluster !== null && wantsTarget(entry, candidates) ? await look(entry, cluster, receiveCount, ports, signal) : null;
+  const question = { entry, policy, cluster, resolution, nowMs: clock.now(), rules };
+  const matched = matchingRules(question);
+  if (matched.length === 0 && entry.tell === null) return null;
+  const decisions = decide(question).map((decision) => plannable(decision, resolution));
+  const naming = matched.find(({ actions }) => actions.length > 0) ?? matched[0];
+  return {
+    entry,
+    who: whoOf(entry, resolution),
+    rule: naming?.name ?? null,
+    rules: matched.map(({ name }) => name),
+    decisions,
+    resolution,
+    channels: channelsOf(entry, matched, ports),
+  };
+}
+
+/** Names that ingest matched; by another policy than ours we match again, unless what we hold of the alert was cut. */
+function positionsOf(entry: QueueEntry, policy: Policy): readonly number[] {
+  if (entry.policyVersion !== policy.version && entry.wholeAt === null) return matchAlert(policy, entry.alert);
+  const named = new Set(entry.rules);
+  return policy.rules.flatMap(({ name }, position) => (named.has(name) ? [position] : []));
+}
+
+/** Whoever may not accuse selects no target: nothing is looked up for a forged line. */
+const wantsTarget = (entry: QueueEntry, rules: readonly PolicyRule[]): boolean =>
+  entry.accuser.verified &&
+  entry.tell === null &&
+  rules.some(({ actions, match }) => actions.length > 0 || (match.workload !== undefined && match.workload.length > 0));
+
+async function look(
+  entry: QueueEntry,
+  cluster: Cluster,
+  receiveCount: number,
+  { access, clock, telemetry }: RespondPorts,
+  signal: AbortSignal,
+): Promise<Resolution> {
+  try {
+    return await resolve(entry, cluster, access, clock, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof PipelineError)) throw thrown;
+    if (thrown.retryable && receiveCount <= LAST_PATIENT_RECEIVE) throw thrown;
+    telemetry.error("The control plane cannot be asked: held", { cluster: cluster.name, code: thrown.code, because: thrown.message });
+    return { kind: "unverified", because: `the control plane of ${cluster.name} cannot be asked (${thrown.code}): ${thrown.message}` };
+  }
+}
+
+/** What the playbook refuses is a hold now, not a surprise later: observe shows what enforce would do. */
+function plannable(decision: Decision, resolution: Resolution | null): Decision {
+  if (decision.kind === "hold") return decision;
+  const { action, rule } = decision;
+  if (resolution?.kind !== "found") return { kind: "hold", action: action.action, rule, because: "the target is not verified" };
+  const planning = playbooks[action.action].plan(resolution.workload, action.params, { incident: "", rule });
+  return planning.kind === "planned" ? decision : { kind: "hold", action: action.action, rule, because: planning.because };
+}
+
+function whoOf({ alert }: QueueEntry, resolution: Resolution | null): string {
+  if (resolution !== null && resolution.kind !== "unverified") return ownerName(resolution.workload) ?? resolution.workload.uid;
+  if (alert.containerId !== null) return `container/${alert.containerId.slice(0, 12)}`;
+  return `host/${alert.hostname ?? "(unnamed)"}`;
+}
+
+/** A line that is told although no rule asks for it goes to everyone. */
+function channelsOf(entry: QueueEntry, matched: readonly PolicyRule[], { registry }: RespondPorts): readonly string[] {
+  const named = [...new Set(matched.flatMap(({ notify }) => notify))];
+  return entry.tell !== null && named.length === 0 ? registry.notifications.channels.map(({ name }) => name) : named;
+}

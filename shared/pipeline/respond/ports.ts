@@ -1,0 +1,25 @@
+import type { Policy } from "#shared/domain/policy.ts";
+import type { Registry } from "#shared/domain/registry.ts";
+import type { DeadLetters } from "#shared/ports/alert-queue.ts";
+import type { Archive } from "#shared/ports/archive.ts";
+import type { Clock } from "#shared/ports/clock.ts";
+import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
+import type { Table } from "#shared/ports/table.ts";
+import type { Telemetry } from "#shared/ports/telemetry.ts";
+
+/** What carrying out a claim needs: respond and sweep both do. */
+export interface ClaimPorts {
+  readonly table: Table;
+  readonly access: ClusterAccess;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly registry: Registry;
+}
+
+export interface RespondPorts extends ClaimPorts {
+  readonly evidence: Archive;
+  readonly deadLetters: DeadLetters;
+  readonly policy: Policy;
+  /** A new id at each call: who holds a lease. */
+  readonly newId: () => string;
+}

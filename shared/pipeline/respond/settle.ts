@@ -1,0 +1,105 @@
+import { PipelineError } from "#shared/domain/error.ts";
+import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
+import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
+import type { ReceiptBody } from "#shared/ledger/incident.ts";
+import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
+import { claimKey, receiptKey, topicOf } from "#shared/ledger/keys.ts";
+import { newNote } from "#shared/ledger/notes.ts";
+import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import type { Plan } from "#shared/playbooks/playbook.ts";
+import type { Item, Write } from "#shared/ports/table.ts";
+
+export type Claim = ClaimBody<Plan>;
+
+/** A claim as this invocation holds it: a write by anyone else makes ours fail. */
+export interface Held {
+  readonly claim: Claim;
+  readonly version: number;
+}
+
+export const claimItem = (claim: Claim, version: number, nowMs: number): Item => {
+  const dueMs = lookDueMs(claim, nowMs);
+  const key = claimKey(claim.target, claim.action, claim.generation);
+  return pack(key, "claim", version, nowMs, claim, {
+    state: claim.state,
+    due: dueMs === null ? undefined : iso(dueMs),
+    expires: expiry(nowMs, KEEP_INCIDENT_S),
+  });
+};
+
+export const readClaim = (item: Item): Held => ({ claim: unpack<Claim>(item, "claim"), version: item.version });
+
+/** Writes the claim alone. Null: another has it now. */
+export async function storeClaim(held: Held, next: Claim, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<Held | null> {
+  const version = held.version + 1;
+  const when = { kind: "version", version: held.version } as const;
+  const { ok } = await table.transact([{ op: "put", item: claimItem(next, version, clock.now()), when }], signal);
+  return ok ? { claim: next, version } : null;
+}
+
+/** What is told about a receipt, at most once each. Nothing while it is only requested. */
+export type Telling = "final" | "unknown" | "held" | null;
+
+export const tellingOf = (outcome: Outcome): Telling => (isFinal(outcome) ? "final" : outcome === "unknown" ? "unknown" : null);
+
+export interface Settlement {
+  readonly receipt: Receipt;
+  readonly incident: string;
+  readonly alert: string;
+  readonly channels: readonly string[];
+  readonly telling: Telling;
+  /** The claim as it becomes; null: there is none, the action is held before it. */
+  readonly claim: { readonly held: Held; readonly next: Claim } | null;
+}
+
+const ATTEMPTS = 6;
+
+/** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
+export async function settle(settlement: Settlement, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+  const { claim, receipt, incident } = settlement;
+  const key = receiptKey(incident, receipt.target, receipt.action);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const nowMs = clock.now();
+    const before = await table.get(key, signal);
+    // A hold says why nothing was tried: it never covers what was.
+    if (claim === null && before !== null && unpack<ReceiptBody>(before, "receipt").receipt.requestedAtMs !== null) return false;
+    const body: ReceiptBody = { receipt };
+    const writes: Write[] = [];
+    if (claim !== null)
+      writes.push({
+        op: "put",
+        item: claimItem(claim.next, claim.held.version + 1, nowMs),
+        when: { kind: "version", version: claim.held.version },
+      });
+    writes.push({
+      op: "put",
+      item: pack(key, "receipt", (before?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, KEEP_INCIDENT_S) }),
+      when: before === null ? { kind: "absent" } : { kind: "version", version: before.version },
+    });
+    writes.push(...(await outcomeNotes(settlement, table, nowMs, signal)));
+    const result = await table.transact(writes, signal);
+    if (result.ok) return true;
+    if (claim !== null && result.failed.includes(0)) return false;
+    await clock.sleep(Math.random() * 20 * attempt, signal);
+  }
+  throw new PipelineError("ledger_contention", `the receipt of ${receipt.action} changed ${ATTEMPTS} times while it was written`);
+}
+
+async function outcomeNotes(
+  { receipt, incident, alert, channels, telling }: Settlement,
+  table: ClaimPorts["table"],
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<readonly Write[]> {
+  if (telling === null) return [];
+  const topic = topicOf(receipt.target, `${receipt.action} ${telling}`);
+  const writes: Write[] = [];
+  for (const channel of channels) {
+    const item = newNote({ incident, channel, phase: "outcome", topic, alert, target: receipt.target }, nowMs);
+    if ((await table.get({ pk: item.pk, sk: item.sk }, signal)) === null) writes.push({ op: "put", item, when: { kind: "absent" } });
+  }
+  return writes;
+}
+
+/** The lease of a new owner. */
+export const leaseFrom = (nowMs: number): number => nowMs + LEASE_MS;

@@ -1,0 +1,93 @@
+import { messageOf } from "#shared/domain/error.ts";
+import type { Registry } from "#shared/domain/registry.ts";
+import { iso } from "#shared/ledger/items.ts";
+import { deliverNotes, type NotifyPorts, type NotifyReport } from "#shared/pipeline/notify.ts";
+import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
+import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
+import type { Item } from "#shared/ports/table.ts";
+
+export interface SweepPorts extends ClaimPorts, NotifyPorts {
+  readonly registry: Registry;
+  /** A new id at each call: who holds a lease. */
+  readonly newId: () => string;
+}
+
+export interface SweepReport {
+  /** Claims looked at, by what became of them. */
+  readonly claims: Readonly<Record<string, number>>;
+  readonly notes: NotifyReport;
+  readonly closed: number;
+  /** Items that could not be worked on: they stay due. */
+  readonly troubles: number;
+}
+
+/** What one run looks at; the rest is still due a minute later. */
+const MOST_ITEMS = 300;
+const AT_ONCE = 8;
+/** Notes cost a call to a slow receiver each. */
+const MOST_NOTES = 100;
+
+/**
+ * What no event wakes: claims whose outcome is open, notifications that were not sent, incidents that may close. One item's trouble is
+ * counted and does not keep the others waiting; trouble with the ledger itself rejects, and the next minute tries again.
+ */
+export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<SweepReport> {
+  const { table, clock, telemetry } = ports;
+  const due = await table.due(iso(clock.now()), MOST_ITEMS, signal);
+  const ofType = (type: string) => due.filter((item) => item.type === type);
+  const claims: Record<string, number> = {};
+  let closed = 0;
+  let troubles = 0;
+  const trouble = (item: Item, thrown: unknown) => {
+    troubles++;
+    telemetry.error("Sweep could not work on an item; it stays due", { pk: item.pk, sk: item.sk, because: messageOf(thrown) });
+  };
+
+  const sending = sendNotes(ofType("note"), ports, signal);
+  await each(ofType("claim"), signal, trouble, async (item) => {
+    const became = await verifyLate(item, ports, signal);
+    claims[became] = (claims[became] ?? 0) + 1;
+  });
+  await each(ofType("incident"), signal, trouble, async (item) => {
+    if (await closeIncident(item, ports, signal)) closed++;
+  });
+  const notes = await sending;
+  if (notes === null) troubles++;
+  telemetry.count("SweepTroubles", troubles);
+  const report = { claims, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, troubles };
+  telemetry.info("Swept", { due: due.length, ...report });
+  return report;
+}
+
+async function sendNotes(notes: readonly Item[], ports: SweepPorts, signal: AbortSignal): Promise<NotifyReport | null> {
+  try {
+    return await deliverNotes(
+      notes.slice(0, MOST_NOTES).map(({ pk, sk }) => ({ pk, sk })),
+      ports,
+      signal,
+    );
+  } catch (thrown) {
+    ports.telemetry.error("Sweep could not send every note; the rest stays due", { because: messageOf(thrown) });
+    return null;
+  }
+}
+
+async function each(
+  items: readonly Item[],
+  signal: AbortSignal,
+  trouble: (item: Item, thrown: unknown) => void,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined && !signal.aborted; item = queue.shift()) {
+      try {
+        await work(item);
+      } catch (thrown) {
+        trouble(item, thrown);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, queue.length) }, worker));
+}

@@ -1,0 +1,56 @@
+import { messageOf, PipelineError } from "#shared/domain/error.ts";
+import { ESCALATE_MS, standing } from "#shared/ledger/claim.ts";
+import { end } from "#shared/pipeline/respond/carry-out.ts";
+import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import { type Held, readClaim, storeClaim } from "#shared/pipeline/respond/settle.ts";
+import { playbooks } from "#shared/playbooks/index.ts";
+import type { Verification } from "#shared/playbooks/playbook.ts";
+import type { Item } from "#shared/ports/table.ts";
+
+/** What a late look at a claim came to. `waiting`: looked at again later. `left`: final, or another holds it. */
+export type Late = "done" | "failed" | "unknown" | "waiting" | "left";
+
+/**
+ * Looks whether an action that was requested, or whose owner died, has happened, and finishes its receipt. Never acts: the right to do so
+ * is respond's. An outcome that stays open is told once, after a quarter of an hour.
+ */
+export async function verifyLate(found: Item, ports: ClaimPorts, signal: AbortSignal): Promise<Late> {
+  const { table, clock } = ports;
+  const item = await table.get(found, signal);
+  if (item === null) return "left";
+  const held = readClaim(item);
+  const stands = standing(held.claim, clock.now());
+  if (stands === "final" || stands === "leased") return "left";
+  const seen = await look(held, ports, signal);
+  const ageMs = clock.now() - held.claim.claimedAtMs;
+  if (seen.kind === "done" || seen.kind === "failed") {
+    const verifiedAtMs = seen.kind === "done" ? clock.now() : null;
+    return (await end(held, seen.kind, seen.because, verifiedAtMs, ports, signal)) === "lost" ? "left" : seen.kind;
+  }
+  // Its owner is dead, its message had its retries, and the world shows that no request ever arrived: nobody will do it now.
+  if (stands === "expired" && seen.kind === "pending" && !seen.begun && ageMs > ESCALATE_MS)
+    return (await end(held, "failed", `given up: ${seen.because}`, null, ports, signal)) === "lost" ? "left" : "failed";
+  if (ageMs > ESCALATE_MS && !held.claim.escalated) {
+    const looked = { ...held, claim: { ...held.claim, looks: held.claim.looks + 1 } };
+    const because = `still not confirmed ${Math.round(ageMs / 60_000)} min after the claim: ${seen.because}`;
+    return (await end(looked, "unknown", because, null, ports, signal)) === "lost" ? "left" : "unknown";
+  }
+  return (await lookLater(held, ports, signal)) ? "waiting" : "left";
+}
+
+async function look({ claim }: Held, { registry, access }: ClaimPorts, signal: AbortSignal): Promise<Verification> {
+  const cluster = registry.clusters.find(({ name }) => name === claim.cluster);
+  if (cluster === undefined) return { kind: "unknown", because: `cluster ${claim.cluster} is no longer in falco-responder.yml` };
+  try {
+    return await playbooks[claim.action].verify(claim.plan, { cluster, access }, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof PipelineError)) throw thrown;
+    return { kind: "unknown", because: `the world cannot be looked at: ${messageOf(thrown)}` };
+  }
+}
+
+/** A claim whose owner died stays executing, its lease over: its message may still come again and go on. */
+async function lookLater(held: Held, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+  const next = { ...held.claim, looks: held.claim.looks + 1 };
+  return (await storeClaim(held, next, ports, signal)) !== null;
+}
