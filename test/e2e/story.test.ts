@@ -1,0 +1,92 @@
+import { DescribeTasksCommand } from "@aws-sdk/client-ecs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { attackOnPod, attackOnTask, isUp, LAB, type LabPod, type LabTask, waitFor } from "../../lab/lab.ts";
+import { openWorld, receiptFor, recorded, type World } from "./world.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld({ policy: "lab/policy.yml" });
+});
+afterAll(async () => await world?.stop());
+
+const one = <T>(list: readonly T[], index = 0): T => {
+  const found = list[index];
+  if (found === undefined) throw new Error("nothing there");
+  return found;
+};
+
+test("the offending task is stopped and replaced by its service, its neighbours run on, and people hear of it twice", async () => {
+  const before = await world.tasks();
+  const offender = one(before);
+  await world.ship(attackOnTask(offender, world.sensorOf(offender)));
+  const receipt = await receiptFor(world, offender.arn);
+  expect(receipt).toMatchObject({ action: "ecs:stop-task", outcome: "done", undo: { possible: false } });
+
+  const after = await waitFor("the service has replaced the task", async () => {
+    const now = await world.tasks();
+    return now.length === before.length && now.every((task) => task.status === "RUNNING") ? now : null;
+  });
+  expect(arns(after)).not.toContain(offender.arn);
+  for (const neighbour of before.slice(1)) expect(arns(after)).toContain(neighbour.arn);
+  const { tasks: [stopped] = [] } = await world.aws.ecs.send(new DescribeTasksCommand({ cluster: LAB.ecsCluster, tasks: [offender.arn] }));
+  expect(stopped?.stoppedReason).toMatch(/^falco-responder: incident [0-9a-f]{16}, policy rule stop what runs dropped binaries$/);
+  const sensor = world.sensorOf(offender);
+  const { tasks: [falco] = [] } = await world.aws.ecs.send(new DescribeTasksCommand({ cluster: LAB.ecsCluster, tasks: [sensor.taskArn] }));
+  expect(falco?.desiredStatus).toBe("RUNNING");
+
+  const evidence = await world.objects("EvidenceBucket");
+  if (receipt.evidence.kind !== "kept") throw new Error("no evidence was kept");
+  expect(evidence.get(receipt.evidence.key)).toContain(offender.arn);
+  await waitFor("SNS and Slack have the outcome", () => {
+    const told = world.inbox.messages().filter(({ attributes }) => attributes["outcome"] === "done");
+    return Promise.resolve(told.length > 0 && world.slack.messages().length >= 2);
+  });
+  const incident = one(world.inbox.messages().filter(({ attributes }) => attributes["outcome"] === "done")).attributes["incident"];
+  const aboutIt = world.inbox.messages().filter(({ attributes }) => attributes["incident"] === incident);
+  expect(aboutIt.map(({ attributes }) => attributes["phase"]).sort()).toEqual(["decision", "outcome"]);
+  expect(world.slack.answers().every(({ status }) => status === 200)).toBe(true);
+});
+
+test("the offending pod is deleted and replaced, its neighbours keep their uids", async () => {
+  const before = await world.pods();
+  const offender = one(before);
+  await world.ship(attackOnPod(offender));
+  expect(await receiptFor(world, offender.uid)).toMatchObject({ action: "kubernetes:terminate", outcome: "done" });
+  const after = await waitFor("the Deployment has replaced the pod", async () => {
+    const now = await world.pods();
+    return now.length === before.length && now.every(isUp) ? now : null;
+  });
+  expect(uids(after)).not.toContain(offender.uid);
+  for (const neighbour of before.slice(1)) expect(uids(after)).toContain(neighbour.uid);
+});
+
+test("a shell is told about, and nothing is touched", async () => {
+  const alert = await recorded(world, "the shell", ({ alert: { rule } }) => rule === "Terminal shell in container");
+  expect(alert.decisions).toEqual([]);
+  expect(alert.channels).toEqual(["people", "slack"]);
+});
+
+test("the same batch delivered again changes nothing more", async () => {
+  const task = one(await world.tasks(), 1);
+  const attack = attackOnTask(task, world.sensorOf(task));
+  await world.ship(attack);
+  await receiptFor(world, task.arn);
+  const before = await world.ledger();
+  await world.ship(attack);
+  await world.ship(attack);
+  const survivors = await waitFor("the service is whole", async () => {
+    const now = await world.tasks();
+    return now.length === 3 && now.every(({ status }) => status === "RUNNING") ? now : null;
+  });
+  const other = one(survivors.filter(({ arn }) => arn !== task.arn));
+  // The twin: a new alert about another task, behind the repeated ones in time, still acts.
+  await world.ship(attackOnTask(other, world.sensorOf(other)));
+  await receiptFor(world, other.arn);
+  const after = await world.ledger();
+  expect(after.receipts.filter(({ receipt }) => receipt.target === task.arn)).toEqual(
+    before.receipts.filter(({ receipt }) => receipt.target === task.arn),
+  );
+});
+
+const arns = (tasks: readonly LabTask[]): string[] => tasks.map(({ arn }) => arn);
+const uids = (pods: readonly LabPod[]): string[] => pods.map(({ uid }) => uid);
