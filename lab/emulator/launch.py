@@ -24,12 +24,15 @@ def main():
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from ministack.core import responses
     from ministack.services import cloudwatch_logs, ecs, lambda_svc, s3
+    from ministack.services.cloudformation import provisioners
 
+    from patches import buckets
     from patches import ecs as ecs_patches
     from patches import subscriptions
 
     ecs_patches.apply(ecs, responses)
     subscriptions.apply(cloudwatch_logs, lambda_svc, s3, responses)
+    buckets.apply(provisioners, s3)
 
     from ministack.app import main as serve
     sys.argv = ["ministack"]
