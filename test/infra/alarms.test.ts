@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { alarms } from "../../infra/alarms.ts";
+import { alarms, OWN } from "../../infra/alarms.ts";
 import { sourceId } from "../../infra/sources.ts";
 import { plan } from "./plan.ts";
 
@@ -53,3 +54,45 @@ describe("alarms", () => {
     }
   });
 });
+
+test("an alarm on one of our metrics waits for the name and dimensions that the code writes", () => {
+  // In a process of its own: Powertools writes to the console that it finds when it is loaded.
+  const script = `import { liveTelemetry } from "#shared/adapters/telemetry.ts";
+    liveTelemetry("ingest").count("Alerts", 1, { outcome: "unreadable" });
+    liveTelemetry("ingest").count("UnregisteredAccuser", 1);
+    for (const service of ["notify", "sweep"]) liveTelemetry(service).count("NotificationFailed", 1);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+    env: { POWERTOOLS_METRICS_NAMESPACE: OWN },
+  });
+  expect(stderr).toBe("");
+  const printed = stdout.split("\n").filter((line) => line.startsWith("{"));
+  const written = printed.map((line) => {
+    const { _aws, ...values } = JSON.parse(line) as EmbeddedMetric;
+    const [{ Namespace, Dimensions, Metrics }] = _aws.CloudWatchMetrics;
+    const dimensions = Dimensions.flat().toSorted();
+    return `${Namespace} ${Metrics[0].Name} ${dimensions.map((name) => `${name}=${String(values[name])}`).join(" ")}`;
+  });
+  const awaited = properties
+    .filter((alarm) => alarm["Namespace"] === OWN)
+    .map((alarm) => {
+      const dimensions = alarm["Dimensions"] as readonly { readonly Name: string; readonly Value: string }[];
+      const shown = dimensions.map(({ Name, Value }) => `${Name}=${Value}`).toSorted();
+      return `${String(alarm["Namespace"])} ${String(alarm["MetricName"])} ${shown.join(" ")}`;
+    });
+  expect(awaited.toSorted()).toEqual(written.toSorted());
+});
+
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html */
+interface EmbeddedMetric {
+  readonly _aws: {
+    readonly CloudWatchMetrics: readonly [
+      {
+        readonly Namespace: string;
+        readonly Dimensions: readonly (readonly string[])[];
+        readonly Metrics: readonly [{ readonly Name: string }];
+      },
+    ];
+  };
+  readonly [value: string]: unknown;
+}

@@ -189,7 +189,16 @@ test("cfn-lint finds no error", async () => {
   const template = join(service.folder, "cloudformation-template-update-stack.json");
   const { status, stdout, stderr } = spawnSync(
     python,
-    ["-m", "cfnlint", "--non-zero-exit-code", "error", "--regions", "eu-central-1", "--", template],
+    [
+      "-c",
+      "import cfnlint.runner, sys; sys.exit(cfnlint.runner.main())",
+      "--non-zero-exit-code",
+      "error",
+      "--regions",
+      "eu-central-1",
+      "--",
+      template,
+    ],
     {
       encoding: "utf8",
     },
