@@ -36,18 +36,10 @@ export const count: Statement = allow("CountSimilarAlerts", ["dynamodb:BatchWrit
   Null: { "dynamodb:LeadingKeys": "false" },
 });
 
-/** Transactions are authorised as the writes in them. No Scan. */
+/** Transactions are authorised as the writes in them. Nothing is ever deleted (TTL does that), and no right scans. */
 export const keepLedger: Statement = allow(
   "KeepLedger",
-  [
-    "dynamodb:BatchWriteItem",
-    "dynamodb:ConditionCheckItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:GetItem",
-    "dynamodb:PutItem",
-    "dynamodb:Query",
-    "dynamodb:UpdateItem",
-  ],
+  ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
   att("Ledger", "Arn"),
 );
 export const findDue: Statement = allow("FindDue", ["dynamodb:Query"], sub(`\${Ledger.Arn}/index/due`));

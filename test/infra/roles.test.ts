@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FUNCTIONS, type FunctionKey, roleId } from "../../infra/functions.ts";
 import type { DeployPlan } from "../../infra/plan.ts";
@@ -10,15 +12,7 @@ const of = (key: FunctionKey, from: DeployPlan = plan) => statementsOf(roles(fro
 const all = FUNCTIONS.flatMap((key) => statementsOf(built, roleId(key)));
 
 /** Rights of every kind of work; docs/permissions.md says why. */
-const LEDGER = [
-  "dynamodb:BatchWriteItem",
-  "dynamodb:ConditionCheckItem",
-  "dynamodb:DeleteItem",
-  "dynamodb:GetItem",
-  "dynamodb:PutItem",
-  "dynamodb:Query",
-  "dynamodb:UpdateItem",
-];
+const LEDGER = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
 const LANE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"];
 const KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
 const LOG = ["logs:CreateLogStream", "logs:PutLogEvents"];
@@ -83,6 +77,36 @@ describe("each function has a role of its own, with exactly the rights of its wo
       expect(JSON.stringify(statement.condition)).toContain("kms:ViaService");
     }
   });
+});
+
+test("every AWS call of the adapters is granted, and nothing is granted that neither they nor the services behind the functions call", () => {
+  const called = readdirSync("shared/adapters").flatMap((file) =>
+    [...readFileSync(join("shared/adapters", file), "utf8").matchAll(/new (\w+)Command\(/g)].map(([, name]) => name ?? ""),
+  );
+  // Not one to one: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+  const actions: Readonly<Record<string, readonly string[]>> = {
+    AssumeRole: ["sts:AssumeRole"],
+    BatchWrite: ["dynamodb:BatchWriteItem"],
+    ChangeMessageVisibility: ["sqs:ChangeMessageVisibility"],
+    DescribeServices: ["ecs:DescribeServices"],
+    DescribeTasks: ["ecs:DescribeTasks"],
+    Get: ["dynamodb:GetItem"],
+    GetParameter: ["ssm:GetParameter"],
+    GetSecretValue: ["secretsmanager:GetSecretValue"],
+    ListContainerInstances: ["ecs:ListContainerInstances"],
+    ListTasks: ["ecs:ListTasks"],
+    Publish: ["sns:Publish"],
+    PutObject: ["s3:PutObject"],
+    Query: ["dynamodb:Query"],
+    SendMessage: ["sqs:SendMessage"],
+    SendMessageBatch: ["sqs:SendMessage"],
+    StopTask: ["ecs:StopTask"],
+    TransactWrite: ["dynamodb:ConditionCheckItem", "dynamodb:PutItem"],
+  };
+  expect(called.filter((name) => actions[name] === undefined)).toEqual([]);
+  const byServices = [...LOG, ...KEY, ...STREAM, "s3:ListBucket", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+  const needed = new Set([...byServices, ...called.flatMap((name) => actions[name] ?? [])]);
+  expect([...new Set(FUNCTIONS.flatMap((key) => allowed(of(key))))].toSorted()).toEqual([...needed].toSorted());
 });
 
 describe("stopping tasks", () => {
