@@ -15,7 +15,7 @@ const one = <T>(list: readonly T[], index = 0): T => {
   return found;
 };
 
-test("the offending task is stopped and replaced by its service, its neighbours run on, and people hear of it twice", async () => {
+test("the offending task is stopped and replaced by its service, its neighbours run on, and people hear of it once or twice", async () => {
   const before = await world.tasks();
   const offender = one(before);
   await world.ship(attackOnTask(offender, world.sensorOf(offender)));
@@ -39,11 +39,14 @@ test("the offending task is stopped and replaced by its service, its neighbours 
   expect(evidence.get(receipt.evidence.key)).toContain(offender.arn);
   await waitFor("SNS and Slack have the outcome", () => {
     const told = world.inbox.messages().filter(({ attributes }) => attributes["outcome"] === "done");
-    return Promise.resolve(told.length > 0 && world.slack.messages().length >= 2);
+    return Promise.resolve(told.length > 0 && world.slack.messages().some(({ text }) => text.includes("done")));
   });
   const incident = one(world.inbox.messages().filter(({ attributes }) => attributes["outcome"] === "done")).attributes["incident"];
   const aboutIt = world.inbox.messages().filter(({ attributes }) => attributes["incident"] === incident);
-  expect(aboutIt.map(({ attributes }) => attributes["phase"]).sort()).toEqual(["decision", "outcome"]);
+  // One message at the decision; a second only when that one could not yet tell the outcome.
+  const phases = aboutIt.map(({ attributes }) => attributes["phase"]);
+  expect(phases.slice(0, 1)).toEqual(["decision"]);
+  expect(phases.slice(1)).toEqual(aboutIt[0]?.attributes["outcome"] === "done" ? [] : ["outcome"]);
   expect(world.slack.answers().every(({ status }) => status === 200)).toBe(true);
 });
 
@@ -63,7 +66,7 @@ test("the offending pod is deleted and replaced, its neighbours keep their uids"
 test("a shell is told about, and nothing is touched", async () => {
   const alert = await recorded(world, "the shell", ({ alert: { rule } }) => rule === "Terminal shell in container");
   expect(alert.decisions).toEqual([]);
-  expect(alert.channels).toEqual(["people", "slack"]);
+  expect(alert.channels).toEqual(["team", "slack"]);
 });
 
 test("the same batch delivered again changes nothing more", async () => {
