@@ -1,4 +1,4 @@
-import type { Alert } from "#shared/domain/alert.ts";
+import type { Alert, FieldValue } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import type { Accuser } from "#shared/domain/queue-entry.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
@@ -48,12 +48,14 @@ function alertOf(alert: Alert) {
   let room = ALL_FIELDS_CHARS;
   let omitted = 0;
   for (const [name, value] of Object.entries(alert.fields)) {
+    if (room < 0 || Object.keys(fields).length >= FIELDS) {
+      omitted += 1;
+      continue;
+    }
     const key = said(name, 128).said;
-    const shown =
-      typeof value === "number" || typeof value === "boolean" || value === null ? value : said(fieldText(name, value), FIELD_CHARS).said;
-    room -= key.length + String(shown).length;
-    if (Object.keys(fields).length >= FIELDS || room < 0) omitted += 1;
-    else Object.defineProperty(fields, key, { value: shown, enumerable: true, configurable: true, writable: true });
+    room -= key.length + sizeOf(value);
+    if (room < 0) omitted += 1;
+    else Object.defineProperty(fields, key, { value: fieldOf(name, value), enumerable: true, configurable: true, writable: true });
   }
   return {
     id: short(alert.id),
@@ -69,6 +71,15 @@ function alertOf(alert: Alert) {
     fieldsOmitted: omitted,
   };
 }
+
+/** As it counts against the room: a long text is cut. */
+const sizeOf = (value: FieldValue): number =>
+  Math.min(typeof value === "string" ? value.length : JSON.stringify(value).length, FIELD_CHARS);
+
+const fieldOf = (name: string, value: FieldValue): string | number | boolean | null =>
+  typeof value === "number" || typeof value === "boolean" || value === null
+    ? value
+    : said(fieldText(name, value, 2 * FIELD_CHARS), FIELD_CHARS).said;
 
 const sourceOf = (accuser: Accuser, region: string) => ({
   account: short(accuser.account),

@@ -1,6 +1,6 @@
 import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
 import { serviceLink, taskLink } from "#shared/notify/links.ts";
-import type { Line, Status } from "#shared/notify/parts.ts";
+import { type Line, type Status, said } from "#shared/notify/parts.ts";
 import { shellWord } from "#shared/notify/text.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 
@@ -36,7 +36,7 @@ function taskSteps(task: TaskWorkload, isEnded: boolean): Line[] {
   }
   if (task.service !== null)
     lines.push(["Check the replacement: ", { command: `aws ecs list-tasks ${base} --service-name ${shellWord(task.service)}` }]);
-  lines.push(["Fix the image or task definition ", { command: `${shellWord(task.family)}:${shellWord(task.revision)}` }, ", then deploy."]);
+  lines.push(["Fix the image or task definition ", said(`${task.family}:${task.revision}`, 300), ", then deploy."]);
   lines.push(["If the task role could reach anything of value, revoke its active sessions (IAM console, role, Revoke sessions)."]);
   return lines;
 }

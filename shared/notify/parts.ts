@@ -19,14 +19,16 @@ const LONGEST_SAID = 1_500;
 
 /** A text of others: without secrets and hidden characters, at most `max` characters. Escaping is left to the form. */
 export function said(text: string, max: number = LONGEST_SAID): { readonly said: string } {
-  const clean = redact(inert(redact(text))).trim();
+  // Read more than is shown, because redaction shortens; not much more, because the text may be made to be slow.
+  const read = 2 * max + 512;
+  const clean = redact(inert(redact(text, read)), read).trim();
   return { said: clean === "" ? "(empty)" : cut(clean, max) };
 }
 
-/** A field of an alert, redacted with its name: `proc.env[DB_PASSWORD]` tells by its name alone. */
-export function fieldText(name: string, value: FieldValue): string {
+/** A field of an alert, redacted with its name: `proc.env[DB_PASSWORD]` tells by its name alone. `read`: as for redact. */
+export function fieldText(name: string, value: FieldValue, read?: number): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const key = inert(name).replace(/\]$/, "").split(/[[\s]/).at(-1) ?? "";
-  const both = redact(`${key}=${text}`);
-  return both.startsWith(`${key}=`) ? both.slice(key.length + 1) : redact(text);
+  const key = inert(name.slice(0, 256)).replace(/\]$/, "").split(/[[\s]/).at(-1) ?? "";
+  const both = redact(`${key}=${text}`, read);
+  return both.startsWith(`${key}=`) ? both.slice(key.length + 1) : redact(text, read);
 }

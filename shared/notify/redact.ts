@@ -1,6 +1,6 @@
 /**
  * Takes secrets out of texts that leave the ledger: command lines, environments, URLs, headers. What is not a secret stays readable,
- * because a person has to judge the command. Every expression is bounded, so hostile text costs linear time.
+ * because a person has to judge the command. Texts are bounded and no expression nests repetitions, so hostile text is read in time.
  * What cannot be seen: a secret without a telling name, flag, shape or entropy (`./run hunter2`).
  */
 
@@ -12,8 +12,8 @@ type Pattern = readonly [RegExp, Replace];
 /** Values that name where a secret is, or say that there is none. */
 const NOT_A_VALUE = String.raw`(?!(?:\$\{?[A-Za-z_]\w{0,60}\}?|\*{3,}|<NA>|null|true|false|none|stdin|\[redacted\])(?=$|[\s"'&;,|)}\]]))`;
 /** To the end of the word; `&`, `;`, `,` and quotes end it only where something new begins behind them. */
-const WORD = String.raw`(?:[^\s"'&;,]|[&;,](?![\s"']|$|[\w .-]{1,40}=)|["'](?![\s,}\])&;|]|$)){1,4096}`;
-const QUOTED = String.raw`"(?:[^"\\]|\\.){1,4096}"|'[^']{1,4096}'`;
+const WORD = String.raw`(?:[^\s"'&;,]|[&;,](?![\s"']|$|[\w .-]{1,40}=)|["'](?![\s,}\])&;|]|$))+`;
+const QUOTED = String.raw`"(?:[^"\\]|\\.)+"|'[^']+'`;
 const VALUE = `(?:${NOT_A_VALUE}(?:${QUOTED}|${WORD}))`;
 
 /** Names whose value is a secret when the name ends so: DB_PASSWORD=, clientSecret:, X-Amz-Signature=. Not: PASSWORD_FILE, max_tokens. */
@@ -51,7 +51,7 @@ const SHAPES: readonly Pattern[] = [
 const HEADERS: readonly Pattern[] = [
   [
     new RegExp(
-      String.raw`((?:proxy-)?authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:(?:bearer|basic|token|digest|negotiate|apikey|ntlm)\s{1,4})?)${NOT_A_VALUE}(?!(?:bearer|basic|token|digest|AWS4-HMAC-SHA256)\b)[^\s"',;]{1,8192}`,
+      String.raw`((?:proxy-)?authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:(?:bearer|basic|token|digest|negotiate|apikey|ntlm)\s{1,4})?)${NOT_A_VALUE}(?!(?:bearer|basic|token|digest|AWS4-HMAC-SHA256)\b)[^\s"',;]+`,
       "gi",
     ),
     `$1${MASK}`,
@@ -60,7 +60,7 @@ const HEADERS: readonly Pattern[] = [
   [/\b(basic\s{1,4})(?=[A-Za-z0-9+/]{0,200}[A-Z0-9=])[A-Za-z0-9+/]{12,}={0,2}/g, `$1${MASK}`],
   [/\b(Basic\s{1,4})[A-Za-z0-9+/]{12,}={0,2}/g, `$1${MASK}`],
   [
-    /\b((?:x-(?:api|auth|access|functions|goog-api|vault|amz-security|consul|gitlab|shopify-access|csrf|ms-authorization)-?(?:key|token|auxiliary)?|private-token|api-key|apikey|x-amz-security-token)["']?\s{0,4}:\s{0,4}["']?)(?!\[redacted)[^\s"',;]{1,8192}/gi,
+    /\b((?:x-(?:api|auth|access|functions|goog-api|vault|amz-security|consul|gitlab|shopify-access|csrf|ms-authorization)-?(?:key|token|auxiliary)?|private-token|api-key|apikey|x-amz-security-token)["']?\s{0,4}:\s{0,4}["']?)(?!\[redacted)[^\s"',;]+/gi,
     `$1${MASK}`,
   ],
   [/\b((?:set-)?cookie["']?\s{0,4}:\s{0,4})(?!\s{0,4}\[redacted)[^"'\r\n]{1,8192}?(?=["'\r\n]|\shttps?:\/\/|\s-|$)/gi, `$1${MASK}`],
@@ -73,7 +73,7 @@ const URLS: readonly Pattern[] = [
   [/(:\/\/)(?!\[redacted)[^\s/?#:@"']{16,512}(@)/g, `$1${MASK}$2`],
   // user:password@host without a scheme; not image:tag@sha256:..., not host:22@.
   [/((?:^|[\s"'=/])[\w.-]{1,64}:)(?!\/\/|\d{1,5}@|\[redacted\])[^\s:@/"']{1,128}(@)(?!sha\d{3}:)(?=[\w.-])/g, `$1${MASK}$2`],
-  [/([?&](?:code|key|auth|access|pw|p|password|jwt|state|sig|se?ctok)=)(?!\[redacted)(?=[^\s&#"']{12})[^\s&#"']{1,4096}/gi, `$1${MASK}`],
+  [/([?&](?:code|key|auth|access|pw|p|password|jwt|state|sig|se?ctok)=)(?!\[redacted)(?=[^\s&#"']{12})[^\s&#"']+/gi, `$1${MASK}`],
 ];
 
 const PAIRS: readonly Pattern[] = [
@@ -96,7 +96,7 @@ const PAIRS: readonly Pattern[] = [
     `$1$2${MASK}`,
   ],
   [new RegExp(String.raw`(--from-literal[=\s]{1,2}["']?[\w.-]{1,253}=)${VALUE}`, "g"), `$1${MASK}`],
-  [/\b(pass:)(?!\[redacted)[^\s"']{1,1024}/g, `$1${MASK}`],
+  [/\b(pass:)(?!\[redacted)[^\s"']+/g, `$1${MASK}`],
 ];
 
 /** `command ... flag value`, where the flag is too short to tell by itself: `ssh -p 22` and `mkdir -p` stay. */
@@ -140,15 +140,15 @@ const COMMANDS: readonly Pattern[] = [
 const PATTERNS: readonly Pattern[] = [...SHAPES, ...HEADERS, ...URLS, ...PAIRS, ...COMMANDS];
 
 /** name=VALUE where VALUE looks drawn at random: mixed case with digits, or long hex under a name that ends in "key". */
-const RANDOM_VALUE = /([\w.-]{1,64}["']?[=:]["']?)([A-Za-z0-9+/_-]{24,512}={0,2})(?![A-Za-z0-9+/_=-])/g;
-const HEX_KEY = /(key["']?\s{0,2}[=:]\s{0,2}["']?)(?:0x)?[0-9a-fA-F]{32,512}\b/gi;
+const RANDOM_VALUE = /([\w.-]{1,64}["']?[=:]["']?)([A-Za-z0-9+/_-]{24,}={0,2})(?![A-Za-z0-9+/_=-])/g;
+const HEX_KEY = /(key["']?\s{0,2}[=:]\s{0,2}["']?)(?:0x)?[0-9a-fA-F]{32,}\b/gi;
 
-/** A text is read this far; nothing behind it is ever shown. */
+/** A text is read this far at most; nothing behind it is ever shown. */
 const READ = 8_192;
 
-/** The text without its secrets. Idempotent. Texts over 8,192 characters are cut there, at a word. */
-export function redact(text: string): string {
-  let result = bounded(text);
+/** The text without its secrets. Idempotent. `read`: longer texts are cut there (8,192 characters at most), at a word. */
+export function redact(text: string, read: number = READ): string {
+  let result = bounded(text, Math.min(read, READ));
   for (const [pattern, replace] of PATTERNS)
     result = typeof replace === "string" ? result.replace(pattern, replace) : result.replace(pattern, replace);
   return result
@@ -156,12 +156,12 @@ export function redact(text: string): string {
     .replace(RANDOM_VALUE, (whole: string, name: string, value: string) => (looksRandom(value) ? `${name}${MASK}` : whole));
 }
 
-/** Half a secret at the cut would not be recognised: the last word goes with it. */
-function bounded(text: string): string {
-  if (text.length <= READ) return text;
-  const cut = text.slice(0, READ);
-  const space = cut.search(/\s\S*$/);
-  return `${cut.slice(0, Math.max(space, 0))} […]`;
+/** Half a secret at the cut would not be recognised: the last word goes with it, or what may be the beginning of one. */
+function bounded(text: string, read: number): string {
+  if (text.length <= read) return text;
+  const cut = text.slice(0, read);
+  const word = /\s\S{0,1024}$/.exec(cut)?.index ?? Math.max(read - 256, 0);
+  return `${cut.slice(0, word)} […]`;
 }
 
 function looksRandom(value: string): boolean {

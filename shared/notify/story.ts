@@ -90,7 +90,7 @@ const SHOWN: readonly (readonly [label: string, names: readonly string[]])[] = [
 function shownField(fields: Fields, names: readonly string[]): string | null {
   for (const name of names) {
     const value = fields[name];
-    if (value !== undefined && value !== null && value !== "" && value !== "<NA>") return fieldText(name, value);
+    if (value !== undefined && value !== null && value !== "" && value !== "<NA>") return fieldText(name, value, 4_096);
   }
   return null;
 }

@@ -24,7 +24,7 @@ export interface IncidentView {
   readonly workload: Workload | null;
   readonly decisions: readonly Decision[];
   readonly receipts: readonly Receipt[];
-  /** Similar alerts of this incident that reached a responder, this one included; what the queue took for repeats is not in it. */
+  /** Similar alerts of this incident so far, this one and what the queue dropped as repeats included: at least so many. */
   readonly count: number;
   readonly firstAlertAtMs: number | null;
   readonly lastAlertAtMs: number | null;

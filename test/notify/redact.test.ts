@@ -187,3 +187,11 @@ test("what is cut off at the reading limit is not half a secret", () => {
   expect(redact(text)).not.toContain("hunter2");
   expect(redact(text)).not.toContain("password=h");
 });
+
+test("a long text without a space is cut, not swallowed; a secret across the cut is still one", () => {
+  const blob = "QUJD".repeat(4_000);
+  expect(redact(`echo ${blob}`)).toMatch(/^echo (QUJD){1000}/);
+  const result = redact(`echo token=${blob}`);
+  expect(result).toBe("echo token=[redacted] […]");
+  expect(redact(`${"x".repeat(7_900)} sshpass -p${"s3cret".repeat(300)}`, 8_000)).not.toContain("s3cret");
+});

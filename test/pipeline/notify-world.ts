@@ -77,6 +77,7 @@ export class NotifyWorld {
       firstAlertAtMs: this.nowMs,
       lastAlertAtMs: this.nowMs,
       count: 1,
+      similars: [],
       closedAtMs: null,
     };
     const alert: AlertBody = {
