@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { DeployPlan } from "../infra/plan.ts";
 import { type Compiled, loadConfig } from "./config.ts";
@@ -31,7 +31,7 @@ export function writeCompiled({ registry, policy }: Pick<Compiled, "registry" | 
 
 /**
  * What serverless.yml deploys. Writes the compiled files; warnings go to stderr. Throws with every problem, one a line, when the user's
- * files are invalid: nothing old is left to be deployed in their place.
+ * files are invalid, which stops the deploy.
  */
 export async function deployPlan({
   stage,
@@ -41,23 +41,18 @@ export async function deployPlan({
   /** Asked only for `account: auto` without AWS_ACCOUNT_ID. */
   readonly account?: () => Promise<string>;
 }): Promise<DeployPlan> {
-  rmSync(COMPILED, { recursive: true, force: true });
-  let own = accountFromEnvironment();
   const path = configPath();
-  const first = loadConfig(path, { stage, account: own });
-  if (own === null && first.ok && first.compiled.registry.account === UNKNOWN_ACCOUNT) {
-    own = account === undefined ? await askAccount(first.compiled.registry.region) : await account();
+  let loaded = loadConfig(path, { stage, account: accountFromEnvironment() });
+  if (loaded.ok && loaded.compiled.accountOpen) {
+    const own = account === undefined ? await askAccount(loaded.compiled.registry.region) : await account();
+    loaded = loadConfig(path, { stage, account: own });
   }
-  const loaded = own === null ? first : loadConfig(path, { stage, account: own });
   const lines = loaded.problems.map(formatProblem);
   if (!loaded.ok) throw new Error(`the configuration is invalid, nothing is deployed:\n${lines.join("\n")}`);
   for (const line of lines) console.error(line);
   writeCompiled(loaded.compiled, COMPILED);
   return loaded.compiled.plan;
 }
-
-/** What stands in a registry whose account was left open. */
-const UNKNOWN_ACCOUNT = "000000000000";
 
 /** The account of the credentials that deploy. */
 async function askAccount(region: string): Promise<string> {

@@ -18,6 +18,8 @@ export interface Compiled {
   readonly registry: Registry;
   readonly policy: Policy;
   readonly plan: DeployPlan;
+  /** The account was left open and must be known before anything is deployed. */
+  readonly accountOpen: boolean;
 }
 
 export type Loaded =
@@ -32,7 +34,7 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   if (!read.ok) return { ok: false, problems: read.problems };
   const wrong = checkSchema("config", read.yaml);
   if (wrong.length > 0) return { ok: false, problems: wrong };
-  const { registry, logGroups, deploy, problems } = compileRegistry(read.yaml, deployment);
+  const { registry, logGroups, deploy, accountOpen, problems } = compileRegistry(read.yaml, deployment);
   const source = read.yaml.value as { readonly policy: string; readonly falcoRules?: readonly string[] };
   const own = readUserRules(source.falcoRules ?? [], dirname(file), read.yaml);
   const policy = loadPolicySource(resolve(dirname(file), source.policy), read.yaml, {
@@ -41,7 +43,7 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   });
   const all = [...problems, ...own.problems, ...policy.problems];
   if (policy.policy === null || hasErrors(all)) return { ok: false, problems: all };
-  return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan: { registry, logGroups, deploy } } };
+  return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan: { registry, logGroups, deploy }, accountOpen } };
 }
 
 function loadPolicySource(

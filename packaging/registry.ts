@@ -17,6 +17,8 @@ export interface RegistryCompilation {
   readonly registry: Registry;
   readonly logGroups: readonly LogGroupPlan[];
   readonly deploy: DeployOptions;
+  /** `account: auto`, and the deployment does not know it either: nothing may be deployed so, for no alert could be verified. */
+  readonly accountOpen: boolean;
   readonly problems: readonly Problem[];
 }
 
@@ -44,24 +46,24 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   return {
     registry: { schema: "falco-responder/registry/1", account, region, clusters, notifications: { channels } },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
+    accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",
     deploy: deployOf((source["deploy"] ?? {}) as Keyed, yaml, report),
     problems,
   };
 }
 
-/** Without an account nothing can be verified: alerts would all be held. It is only left open by a check that deploys nothing. */
+/** Stands for an account that nobody knows yet, and for the made-up one of a packaging without an account. */
 const NO_ACCOUNT = "000000000000";
 
 function accountOf(source: Keyed, deployment: Deployment, yaml: YamlFile, report: (problem: Problem) => void): string {
   const given = String(source["account"] ?? "auto");
-  if (/^\d{12}$/.test(given)) {
-    if (deployment.account !== null && deployment.account !== given) {
-      report(yaml.problem(["account"], `the credentials are of account ${deployment.account}`, "deploy with those of this account"));
-    }
-    return given;
+  if (given === "auto") return deployment.account ?? NO_ACCOUNT;
+  if (!/^\d{12}$/.test(given)) report(yaml.problem(["account"], `"${given}" is not an AWS account id`, "it has 12 digits"));
+  if (deployment.account !== null && deployment.account !== NO_ACCOUNT && deployment.account !== given) {
+    const message = `AWS_ACCOUNT_ID is ${deployment.account}: deployed there, no alert could be verified`;
+    report(yaml.problem(["account"], message, "deploy to the account that stands here", { severity: "warning" }));
   }
-  if (given !== "auto") report(yaml.problem(["account"], `"${given}" is not an AWS account id`, "it has 12 digits"));
-  return deployment.account ?? NO_ACCOUNT;
+  return given;
 }
 
 function compileCluster(source: Keyed, account: string, region: string): Cluster {
@@ -125,7 +127,7 @@ function reportCluster(
 
 function isCertificate(base64: string): boolean {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return false;
-  return Buffer.from(base64, "base64").toString("latin1").includes("-----BEGIN CERTIFICATE-----");
+  return Buffer.from(base64, "base64").toString("latin1").trimStart().startsWith("-----BEGIN CERTIFICATE-----");
 }
 
 const linesOf = (cluster: Keyed, name: string, path: Path): readonly SourceLine[] =>

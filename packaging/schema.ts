@@ -1,18 +1,28 @@
 import { readFileSync } from "node:fs";
-import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
 import type { Path, YamlFile } from "./yaml-file.ts";
 
 /** Checks a file against a published schema (infra/schemas). Every mistake at once, each at its place. */
 export function checkSchema(name: "config" | "policy", yaml: YamlFile): readonly Problem[] {
-  const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, verbose: true });
-  const schema = JSON.parse(readFileSync(new URL(`../infra/schemas/${name}.json`, import.meta.url), "utf8")) as object;
-  const validate = ajv.compile(schema);
+  const validate = validatorOf(name);
   if (validate(yaml.value)) return [];
   const problems = (validate.errors ?? []).filter(({ keyword }) => keyword !== "if").map((error) => toProblem(error, yaml));
   // Two keywords may say the same of one place.
   return [...new Map(problems.map((problem) => [`${problem.line}:${problem.column}:${problem.message}`, problem])).values()];
+}
+
+const validators = new Map<string, ValidateFunction>();
+
+function validatorOf(name: string): ValidateFunction {
+  let validate = validators.get(name);
+  if (validate === undefined) {
+    const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, verbose: true });
+    validate = ajv.compile(JSON.parse(readFileSync(new URL(`../infra/schemas/${name}.json`, import.meta.url), "utf8")) as object);
+    validators.set(name, validate);
+  }
+  return validate;
 }
 
 function toProblem(error: ErrorObject, yaml: YamlFile): Problem {

@@ -40,10 +40,19 @@ export function readYaml(file: string, shown: string, maxBytes: number): YamlRea
     return parse(text, shown);
   } catch (error) {
     // Nesting beyond the stack.
-    if (error instanceof RangeError) return whole("the file is nested too deeply", null);
+    if (error instanceof RangeError) return whole(TOO_DEEP, null);
     throw error;
   }
 }
+
+/** The parser's own message without its place; its stack is not endless. */
+const messageFor = (message: string): string =>
+  /call stack/.test(message) ? TOO_DEEP : (message.split("\n")[0] ?? "not YAML").replace(/ at line \d+, column \d+:?$/, "");
+
+const TOO_DEEP = "the file is nested too deeply";
+
+/** One slip can make a hundred errors after it. */
+const MAX_PROBLEMS = 10;
 
 function parse(text: string, file: string): YamlRead {
   const lines = new LineCounter();
@@ -52,12 +61,12 @@ function parse(text: string, file: string): YamlRead {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const problems: Problem[] = [...document.errors, ...document.warnings].map((error) => ({
+  const problems: Problem[] = [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS).map((error) => ({
     severity: "error",
     file,
     ...at(error.pos[0]),
     key: "",
-    message: error.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? "not YAML",
+    message: messageFor(error.message),
     remedy: null,
   }));
   visit(document, {
