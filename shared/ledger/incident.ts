@@ -25,8 +25,10 @@ export interface IncidentBody {
   readonly state: "open" | "closed";
   readonly firstAlertAtMs: number;
   readonly lastAlertAtMs: number;
-  /** Alerts as they reached respond, each with the count of its batch. What the queue deduplicated stands in the COUNT items. */
+  /** Alerts as they reached respond, each with the count of its batch: at least so many. */
   readonly count: number;
+  /** Partitions of the COUNT items (`countPk(similar)`) that hold the true count: the queue drops what is similar within a minute. */
+  readonly similars: readonly string[];
   readonly closedAtMs: number | null;
 }
 
@@ -78,15 +80,24 @@ export const QUIET_MS = 30 * 60_000;
 export function opened(
   about: Pick<IncidentBody, "incident" | "subject" | "generation" | "cluster" | "who" | "rule">,
   count: number,
+  similar: string | undefined,
   nowMs: number,
 ): IncidentBody {
-  return { ...about, state: "open", firstAlertAtMs: nowMs, lastAlertAtMs: nowMs, count, closedAtMs: null };
+  const similars = similar === undefined ? [] : [similar];
+  return { ...about, state: "open", firstAlertAtMs: nowMs, lastAlertAtMs: nowMs, count, similars, closedAtMs: null };
 }
 
+/** An incident of many containers remembers so many partitions; beyond, its count is a lower bound. */
+const MOST_SIMILARS = 50;
+
 /** One more alert, standing for `count`. */
-export const grown = (incident: IncidentBody, count: number, nowMs: number): IncidentBody => ({
+export const grown = (incident: IncidentBody, count: number, similar: string | undefined, nowMs: number): IncidentBody => ({
   ...incident,
   count: incident.count + count,
+  similars:
+    similar === undefined || incident.similars.includes(similar) || incident.similars.length >= MOST_SIMILARS
+      ? incident.similars
+      : [...incident.similars, similar],
   lastAlertAtMs: Math.max(incident.lastAlertAtMs, nowMs),
 });
 

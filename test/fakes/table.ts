@@ -15,7 +15,7 @@ export class Crash extends Error {
 
 /** The ledger's table in memory, with the port's semantics exactly. `due` is as strongly consistent as the rest: kinder than the real one. */
 export class FakeTable implements Table {
-  readonly #items = new Map<string, Item>();
+  readonly #partitions = new Map<string, Map<string, Item>>();
   readonly #tokens = new Set<string>();
   trouble: Trouble = {};
   writes = 0;
@@ -26,18 +26,18 @@ export class FakeTable implements Table {
   onRead: ((key: Key) => void) | null = null;
 
   get(key: Key): Promise<Item | null> {
-    return this.#read(key, () => this.#items.get(name(key)) ?? null);
+    return this.#read(key, () => this.#at(key) ?? null);
   }
 
   query(pk: string, skPrefix: string): Promise<readonly Item[]> {
     return this.#read({ pk, sk: skPrefix }, () =>
-      [...this.#items.values()].filter((item) => item.pk === pk && item.sk.startsWith(skPrefix)).sort((a, b) => order(a.sk, b.sk)),
+      [...(this.#partitions.get(pk)?.values() ?? [])].filter(({ sk }) => sk.startsWith(skPrefix)).sort((a, b) => order(a.sk, b.sk)),
     );
   }
 
   due(untilIso: string, limit: number): Promise<readonly Item[]> {
     return this.#read({ pk: "due", sk: untilIso }, () =>
-      [...this.#items.values()]
+      this.#every()
         .filter(({ due }) => due !== undefined && due <= untilIso)
         .sort((a, b) => order(a.due ?? "", b.due ?? ""))
         .slice(0, limit),
@@ -66,7 +66,7 @@ export class FakeTable implements Table {
 
   /** Every item, in key order: for looking, not for deciding. */
   all(): readonly Item[] {
-    return [...this.#items.values()].sort((a, b) => order(name(a), name(b)));
+    return this.#every().sort((a, b) => order(name(a), name(b)));
   }
 
   ofType(type: string): readonly Item[] {
@@ -96,12 +96,23 @@ export class FakeTable implements Table {
   }
 
   #holds(write: Write): boolean {
-    return write.when === null || met(write.when, this.#items.get(name(keyOf(write))));
+    return write.when === null || met(write.when, this.#at(keyOf(write)));
   }
 
   #apply(write: Write): void {
-    if (write.op === "put") this.#items.set(name(write.item), structuredClone(write.item));
-    if (write.op === "delete") this.#items.delete(name(write.key));
+    const { pk, sk } = keyOf(write);
+    const partition = this.#partitions.get(pk) ?? new Map<string, Item>();
+    this.#partitions.set(pk, partition);
+    if (write.op === "put") partition.set(sk, structuredClone(write.item));
+    if (write.op === "delete") partition.delete(sk);
+  }
+
+  #at({ pk, sk }: Key): Item | undefined {
+    return this.#partitions.get(pk)?.get(sk);
+  }
+
+  #every(): Item[] {
+    return [...this.#partitions.values()].flatMap((partition) => [...partition.values()]);
   }
 }
 

@@ -4,6 +4,7 @@ import { unpack } from "#shared/ledger/items.ts";
 import { alertKey, incidentPk, metaKey, targetKey } from "#shared/ledger/keys.ts";
 import type { NoteItem } from "#shared/ledger/notes.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
+import { trueCount } from "#shared/pipeline/true-count.ts";
 import type { Table } from "#shared/ports/table.ts";
 
 /** What a note tells, read now: a message that was late tells what is true when it is sent. null: the incident is gone. */
@@ -36,7 +37,7 @@ export async function loadView(
     workload: targetItem === null ? null : unpack<TargetBody>(targetItem, "target").workload,
     decisions: told?.decisions ?? [],
     receipts: receipts.map((item) => unpack<ReceiptBody>(item, "receipt").receipt),
-    count: about.count,
+    count: await trueCount(about, table, signal),
     firstAlertAtMs: about.firstAlertAtMs,
     lastAlertAtMs: about.lastAlertAtMs,
   };

@@ -1,6 +1,7 @@
 import type { Alert } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
+import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import {
   type AlertBody,
   type ContainerBody,
@@ -143,15 +144,15 @@ async function incidentOf(
   signal: AbortSignal,
 ): Promise<{ readonly about: IncidentBody; readonly writes: readonly Write[] }> {
   const caused = aftermath === null ? null : await openIncident(aftermath.incident, table, signal);
-  if (caused !== null) return grow(caused, entry.count, nowMs);
+  if (caused !== null) return grow(caused, entry, nowMs);
   const subject = subjectOf(entry.cluster, who, rule);
   const current = await table.get(subjectKey(subject), signal);
   const last = current === null ? null : unpack<SubjectBody>(current, "subject");
   const open = last === null ? null : await openIncident(last.incident, table, signal);
-  if (open !== null) return grow(open, entry.count, nowMs);
+  if (open !== null) return grow(open, entry, nowMs);
   const generation = (last?.generation ?? 0) + 1;
   const incident = incidentId(subject, generation);
-  const about = opened({ incident, subject, generation, cluster: entry.cluster, who, rule }, entry.count, nowMs);
+  const about = opened({ incident, subject, generation, cluster: entry.cluster, who, rule }, entry.count, entry.similar, nowMs);
   const next: SubjectBody = { subject, generation, incident };
   const version = (current?.version ?? 0) + 1;
   return {
@@ -172,8 +173,12 @@ async function openIncident(incident: string, table: Table, signal: AbortSignal)
   return meta !== null && unpack<IncidentBody>(meta, "incident").state === "open" ? meta : null;
 }
 
-function grow(meta: Item, count: number, nowMs: number): { readonly about: IncidentBody; readonly writes: readonly Write[] } {
-  const about = grown(unpack<IncidentBody>(meta, "incident"), count, nowMs);
+function grow(
+  meta: Item,
+  { count, similar }: QueueEntry,
+  nowMs: number,
+): { readonly about: IncidentBody; readonly writes: readonly Write[] } {
+  const about = grown(unpack<IncidentBody>(meta, "incident"), count, similar, nowMs);
   const when = { kind: "version", version: meta.version } as const;
   return { about, writes: [{ op: "put", item: metaItem(about, meta.version + 1, nowMs), when }] };
 }
