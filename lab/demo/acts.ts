@@ -53,7 +53,7 @@ export async function observeAct(world: World, stage: EcsStage, report: Report):
   const mark = marks(world);
   report.alert(`a shell, then a dropped binary, in task ${victim.id} of ${SERVICE}`);
   await world.ship(attackOnTask(victim, sensorOf(stage, victim)));
-  await told(world, report, mark, "what would have been done", (text) => text.includes(victim.id) && /would/i.test(text));
+  await told(world, report, mark, "what would have been done", (text) => text.includes(victim.id) && /would have stopped/i.test(text));
   await report.observe("nothing is touched", async () => {
     const now = new Set(
       [...(await stage.tasks()), ...(await stage.neighbours())].filter(({ status }) => status === "RUNNING").map(({ arn }) => arn),
@@ -87,7 +87,7 @@ export async function enforceAct(world: World, stage: EcsStage, report: Report):
       return now.length === checkout.length && fresh.length === 1 ? `by ${fresh[0]?.id}` : null;
     }),
   );
-  await told(world, report, mark, "that it was stopped", (text) => text.includes(victim.id));
+  await told(world, report, mark, "that it was stopped", (text) => text.includes(victim.id) && /task stopped/i.test(text));
   await report.observe("its neighbours are untouched", async () => {
     const others = [...checkout.filter(({ arn }) => arn !== victim.arn), ...neighbours].map(({ arn }) => arn);
     const now = new Set(
@@ -116,7 +116,7 @@ export async function podAct(world: World, kubernetes: ControlPlane, report: Rep
       return up.length === invoices.length && fresh.length === 1 ? `by ${fresh[0]?.name}` : null;
     }),
   );
-  await told(world, report, mark, "that it was deleted", (text) => text.includes(victim.name));
+  await told(world, report, mark, "that it was deleted", (text) => text.includes(victim.name) && /pod deleted/i.test(text));
   await report.observe("its neighbours are untouched", async () => {
     const expected = [...invoices, ...others].filter(({ uid }) => uid !== victim.uid).map(({ uid }) => uid);
     const now: LabPod[] = [...(await pods()), ...(await podsOf(kubernetes.admin, NAMESPACE, "ledger"))];

@@ -44,12 +44,12 @@ export class Report {
   sns(message: SnsMessage): void {
     console.log(`  ${pc.cyan("SNS")}       ${pc.bold(message.subject)}`);
     const { text } = readable(message.body);
-    indent(text.split("\n").slice(0, 14));
+    indent(text.split("\n").slice(0, 40));
   }
 
   slack(message: SlackMessage): void {
     console.log(`  ${pc.magenta("Slack")}     ${pc.bold(message.text.split("\n")[0] ?? "")}`);
-    indent(message.blocks.flatMap(textsOf).slice(0, 14));
+    indent(message.blocks.flatMap(textsOf).slice(0, 40));
   }
 
   /** Prints the closing lines; true when all was observed. */
