@@ -43,6 +43,12 @@ const own: readonly Watch[] = [
     says: "An alert came from a log group or stream that no cluster is registered for, or contradicts its cluster: it was told, not acted on.",
     metric: [OWN, "UnregisteredAccuser", { service: "ingest" }],
   },
+  {
+    name: "sweep-troubles",
+    says: "Sweep cannot settle some items of the ledger for five minutes: its log names them.",
+    metric: [OWN, "SweepTroubles", { service: "sweep" }],
+    periods: 5,
+  },
   ...(["notify", "sweep"] as const).map(
     (service): Watch => ({
       name: `${service}-notification-failed`,

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { alarms, OWN } from "../../infra/alarms.ts";
 import { sourceId } from "../../infra/sources.ts";
@@ -13,6 +14,7 @@ describe("alarms", () => {
     "FalcoResponder Alerts",
     "FalcoResponder UnregisteredAccuser",
     "FalcoResponder NotificationFailed",
+    "FalcoResponder SweepTroubles",
     "AWS/SQS ApproximateNumberOfMessagesVisible",
     "AWS/SQS ApproximateAgeOfOldestMessage",
     "AWS/Lambda Errors",
@@ -60,6 +62,7 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
   const script = `import { liveTelemetry } from "#shared/adapters/telemetry.ts";
     liveTelemetry("ingest").count("Alerts", 1, { outcome: "unreadable" });
     liveTelemetry("ingest").count("UnregisteredAccuser", 1);
+    liveTelemetry("sweep").count("SweepTroubles", 1);
     for (const service of ["notify", "sweep"]) liveTelemetry(service).count("NotificationFailed", 1);`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
@@ -81,6 +84,9 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
       return `${String(alarm["Namespace"])} ${String(alarm["MetricName"])} ${shown.join(" ")}`;
     });
   expect(awaited.toSorted()).toEqual(written.toSorted());
+
+  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts"].map((file) => readFileSync(`shared/pipeline/${file}`, "utf8")).join("\n");
+  for (const name of new Set(awaited.map((text) => text.split(" ")[1]))) expect(pipeline).toContain(`.count("${name}"`);
 });
 
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html */
