@@ -93,5 +93,5 @@ async function formerTarget({ cluster, alert }: QueueEntry, table: RespondPorts[
 function tellDecisions(entry: QueueEntry, { body }: Recorded, { telemetry }: RespondPorts, nowMs: number): void {
   for (const { kind } of body.decisions) telemetry.count("Decisions", 1, { kind });
   if (body.decisions.length === 0) telemetry.count("Decisions", 1, { kind: "tell" });
-  if (entry.alert.timeMs !== null) telemetry.latency("FalcoToDecision", nowMs - entry.alert.timeMs);
+  if (entry.alert.timeMs !== null) telemetry.latency("FalcoToDecision", Math.max(0, nowMs - entry.alert.timeMs));
 }

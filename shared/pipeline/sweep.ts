@@ -22,11 +22,11 @@ export interface SweepReport {
   readonly troubles: number;
 }
 
-/** What one run looks at; the rest is still due a minute later. */
-const MOST_ITEMS = 300;
+/** What one run looks at; the rest is still due a minute later. So many that unsent notes of a dead channel do not hide a claim. */
+const MOST_ITEMS = 2_000;
 const AT_ONCE = 8;
 /** Notes cost a call to a slow receiver each. */
-const MOST_NOTES = 100;
+const MOST_NOTES = 400;
 
 /**
  * What no event wakes: claims whose outcome is open, notifications that were not sent, incidents that may close. One item's trouble is

@@ -246,3 +246,29 @@ test("a workload clause that does not hold ignores the alert; its twin acts", as
     expect(stops(world)).toBe(acts);
   }
 });
+
+test("two policy rules in two incidents accuse one target at the same time: one action, and both incidents have a receipt", async () => {
+  const other = { ...shellRule, name: "other", match: { rule: ["Read sensitive file"] } };
+  const world = new World(policyOf([shellRule, other]));
+  const target = accused(world);
+  const entries = [taskEntry(world, target), taskEntry(world, target, { rules: ["other"], about: { rule: "Read sensitive file" } })];
+  world.ecs.ticksByItself = false;
+  const results = await Promise.all(entries.map((entry) => send(world, entry)));
+  expect(results.map((result) => result.kind)).toEqual(["recorded", "recorded"]);
+  expect(stops(world)).toBe(1);
+  expect(
+    receipts(world)
+      .map(({ outcome }) => outcome)
+      .sort(),
+  ).toEqual(["requested", "skipped"]);
+});
+
+test("what kubectl left of the manifest in an annotation is neither stored nor kept as evidence", async () => {
+  const world = new World();
+  const annotations = { "kubectl.kubernetes.io/last-applied-configuration": '{"env":"hunter2"}', team: "shop" };
+  const pod = world.kubernetes.run({ annotations });
+  await send(world, podEntry(world, { ...pod, containerId: pod.containers[0]?.id ?? "" }));
+  const stored = JSON.stringify([world.table.all(), [...world.evidence]]);
+  expect(stored).toContain("team");
+  expect(stored).not.toContain("hunter2");
+});

@@ -2,13 +2,13 @@ import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Evidence, Outcome } from "#shared/domain/receipt.ts";
 import { standing, takenOver } from "#shared/ledger/claim.ts";
-import { claimKey, SWITCH } from "#shared/ledger/keys.ts";
+import { claimKey, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
 import { spend } from "#shared/pipeline/respond/budgets.ts";
 import { carryOut } from "#shared/pipeline/respond/carry-out.ts";
 import { keepEvidence } from "#shared/pipeline/respond/evidence.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
-import { type Claim, claimItem, leaseFrom, readClaim, settle, storeClaim } from "#shared/pipeline/respond/settle.ts";
+import { type Claim, claimItem, type Held, leaseFrom, readClaim, settle, storeClaim } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import type { Plan } from "#shared/playbooks/playbook.ts";
 
@@ -100,14 +100,34 @@ function newClaim({ incident, generation, body }: Recorded, plan: Plan, evidence
 }
 
 /** The claim is there. Only the alert that made it goes on with it, and only when nobody else holds it; sweep verifies the rest. */
-async function goOn({ body }: Recorded, held: ReturnType<typeof readClaim>, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
+async function goOn(recorded: Recorded, held: Held, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
   const { claim } = held;
+  if (claim.incident !== recorded.incident) return await yieldTo(recorded, claim, ports, signal);
   const stands = standing(claim, ports.clock.now());
-  if (stands === "final" || stands === "requested" || claim.alert !== body.alert.id) return "already";
+  if (stands === "final" || stands === "requested" || claim.alert !== recorded.body.alert.id) return "already";
   if (stands === "leased")
     throw new PipelineError("ledger_contention", `the claim on ${claim.action} is leased: an earlier delivery is at it or died with it`);
   const ours = await storeClaim(held, takenOver(claim, ports.newId(), ports.clock.now()), ports, signal);
   return ours === null ? "lost" : await carryOut(ours, true, ports, signal);
+}
+
+/** Another incident, of another policy rule, has the claim on this target: one action is enough, and this incident's people learn where. */
+async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
+  const { action, target } = claim;
+  if ((await ports.table.get(receiptKey(incident, target, action), signal)) !== null) return "already";
+  const receipt = {
+    action,
+    target,
+    outcome: "skipped",
+    because: `incident ${claim.incident} acts on this target`,
+    requestedAtMs: null,
+    verifiedAtMs: null,
+    undo: playbooks[action].undo,
+    evidence: { kind: "none" },
+  } as const;
+  const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "final", claim: null } as const;
+  await settle(settlement, ports, signal);
+  return "already";
 }
 
 /** Nothing was touched. No claim is left behind: a later alert may act when the reason is gone. */

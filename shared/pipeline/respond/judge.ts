@@ -44,7 +44,7 @@ export async function judge(entry: QueueEntry, receiveCount: number, ports: Resp
     rule: naming?.name ?? null,
     rules: matched.map(({ name }) => name),
     decisions,
-    resolution,
+    resolution: withoutSecrets(resolution),
     channels: channelsOf(entry, matched, ports),
   };
 }
@@ -98,4 +98,15 @@ function whoOf({ alert }: QueueEntry, resolution: Resolution | null): string {
 function channelsOf(entry: QueueEntry, matched: readonly PolicyRule[], { registry }: RespondPorts): readonly string[] {
   const named = [...new Set(matched.flatMap(({ notify }) => notify))];
   return entry.tell !== null && named.length === 0 ? registry.notifications.channels.map(({ name }) => name) : named;
+}
+
+const MOST_ANNOTATION_CHARS = 1_000;
+
+/** What is stored of the target from here on. `kubectl apply` leaves the whole manifest in an annotation, environment included. */
+function withoutSecrets(resolution: Resolution | null): Resolution | null {
+  if (resolution === null || resolution.kind === "unverified" || resolution.workload.kind !== "pod") return resolution;
+  const kept = Object.entries(resolution.workload.annotations).filter(
+    ([key, value]) => !key.endsWith("/last-applied-configuration") && value.length <= MOST_ANNOTATION_CHARS,
+  );
+  return { ...resolution, workload: { ...resolution.workload, annotations: Object.fromEntries(kept) } };
 }
