@@ -56,19 +56,17 @@ async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal
   const sorted = sortBatch(batch, registry, policy, nowMs);
   const report = sorted.tally.report(id, batch.events.length);
   const large: { readonly key: string; readonly body: string }[] = [];
-  const outgoing = sorted.similar.map((similar) => outgoingOf(similar, sorted, batch, id, policy, nowMs, large));
+  const clusterHash = shortHash(sorted.origin.cluster?.name ?? "");
+  const outgoing = sorted.similar.map((similar) => outgoingOf(similar, sorted, batch, id, policy, nowMs, clusterHash, large));
   const writes: Promise<unknown>[] = large.map(({ key, body }) => unreadable.put(key, body, "text/plain; charset=utf-8", signal));
   if (sorted.kept.length > 0) {
     const { key, body } = keptObject(batch, id, sorted.kept);
     writes.push(unreadable.put(key, body, "application/x-ndjson", signal));
   }
-  if (outgoing.length > 0)
-    writes.push(
-      table.putAll(
-        outgoing.map((entry) => countItem(entry, nowMs)),
-        signal,
-      ),
-    );
+  const at = new Date(nowMs).toISOString();
+  const expires = Math.floor(nowMs / 1_000) + KEEP_COUNTS_SECONDS;
+  const counts = outgoing.map(({ entry }) => countItem(entry, at, expires));
+  if (counts.length > 0) writes.push(table.putAll(counts, signal));
   await Promise.all(writes);
   // Last: what a responder may act on is counted and kept before it can be seen.
   if (outgoing.length > 0) await queue.send(outgoing, signal);
@@ -83,6 +81,7 @@ function outgoingOf(
   id: string,
   policy: Policy,
   nowMs: number,
+  clusterHash: string,
   large: { readonly key: string; readonly body: string }[],
 ): OutgoingEntry {
   const { alert, because, rules, tell: reason, sensor, alerts, eventId, raw } = similar;
@@ -108,22 +107,20 @@ function outgoingOf(
     large.push(whole);
     entry = shrink(entry, whole.key);
   }
-  return { lane: laneOf(origin.cluster?.kind), entry, group: groupOf(cluster, alert), dedup: dedupOf(key, nowMs) };
+  return { lane: laneOf(origin.cluster?.kind), entry, group: groupOf(clusterHash, alert), dedup: dedupOf(key, nowMs) };
 }
 
 /** Lines that no cluster is registered for are only told: any responder can. */
 const laneOf = (kind: string | undefined): Lane => (kind === "eks" || kind === "kubernetes" ? "kubernetes" : "ecs");
 
-function countItem({ entry }: OutgoingEntry, nowMs: number): Item {
-  return {
-    ...countKey(entry.similar ?? "", entry.batch),
-    type: "count",
-    version: 1,
-    at: new Date(nowMs).toISOString(),
-    count: entry.count,
-    expires: Math.floor(nowMs / 1_000) + KEEP_COUNTS_SECONDS,
-  };
-}
+const countItem = ({ similar = "", batch, count }: QueueEntry, at: string, expires: number): Item => ({
+  ...countKey(similar, batch),
+  type: "count",
+  version: 1,
+  at,
+  count,
+  expires,
+});
 
 function tell(report: IngestReport, sorted: Sorted, batch: LogBatch, telemetry: Telemetry, nowMs: number): void {
   for (const outcome of ["queued", "coalesced", "ignored", "unreadable"] as const) {

@@ -22,19 +22,23 @@ export function subjectText(alert: Alert): string {
 
 /**
  * One similar alert of a batch stands for all: same cluster, subject, rule, priority, matched policy rules, accuser, age class and reason to tell.
- * JSON keeps the parts apart, whatever an attacker writes into them.
+ * The free texts stand last and with their lengths: nothing that an attacker writes shifts the parts.
  */
-export const similarText = (
+export function similarText(
   cluster: string | null,
   alert: Alert,
   rules: readonly number[],
   because: string | null,
   age: AgeClass,
   tell: string | null,
-): string => JSON.stringify([cluster, subjectText(alert), alert.rule, alert.priority, rules, because, age, tell]);
+): string {
+  const subject = subjectText(alert);
+  return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n${cluster ?? ""}\n${subject.length} ${subject}${alert.rule}`;
+}
 
-/** SQS MessageGroupId: one container's alerts stay in order. */
-export const groupOf = (cluster: string | null, alert: Alert): string => shortHash(JSON.stringify([cluster, subjectText(alert)]));
+/** SQS MessageGroupId: one container's alerts stay in order. `clusterHash`: `shortHash` of the cluster's name. */
+export const groupOf = (clusterHash: string, alert: Alert): string =>
+  `${clusterHash.slice(0, 16)}-${alert.containerId === null ? shortHash(subjectText(alert)) : alert.containerId.slice(0, 12)}`;
 
 /** 32 hex. */
 export const shortHash = (text: string): string => hash("sha256", text, "hex").slice(0, 32);

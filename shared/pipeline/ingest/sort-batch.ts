@@ -10,10 +10,11 @@ import { matchAlert } from "#shared/policy/match.ts";
 import { type LogBatch, type LogEvent, readLogEvent } from "#shared/wire/cloudwatch.ts";
 import { type Joined, Joiner, type Placed } from "#shared/wire/envelopes/join.ts";
 import { readJoined, readMessage } from "#shared/wire/envelopes/read-message.ts";
-import type { Reading, Record } from "#shared/wire/envelopes/reading.ts";
+import type { Reading } from "#shared/wire/envelopes/reading.ts";
 import { NO_SENSOR, readSensor } from "#shared/wire/envelopes/sensor.ts";
 import { type Candidate, normalise } from "#shared/wire/falco/alert.ts";
 import { readFragment } from "#shared/wire/falco/fragment.ts";
+import type { JsonObject } from "#shared/wire/record.ts";
 
 /** Similar alerts of one batch, and the newest of them. */
 export interface Similar {
@@ -124,7 +125,7 @@ class BatchSorter {
     }
   }
 
-  #candidate(candidate: Candidate, record: Record | null, events: readonly LogEvent[]): void {
+  #candidate(candidate: Candidate, record: JsonObject | null, events: readonly LogEvent[]): void {
     const { cluster } = this.#origin;
     const read = normalise(candidate, cluster?.name ?? null);
     if (read.kind === "unreadable") {

@@ -1,4 +1,5 @@
-import type { Part, Record } from "#shared/wire/envelopes/reading.ts";
+import type { Part } from "#shared/wire/envelopes/reading.ts";
+import type { JsonObject } from "#shared/wire/record.ts";
 
 /** A piece and the position of its event in the batch. */
 export interface Placed {
@@ -11,7 +12,7 @@ export interface Joined {
   readonly pieces: readonly Placed[];
   readonly text: string;
   /** The first piece's. */
-  readonly record: Record | null;
+  readonly record: JsonObject | null;
 }
 
 /** Joins the pieces of split lines within one batch, which is one log stream. */

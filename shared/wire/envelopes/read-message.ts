@@ -1,8 +1,8 @@
 import { readHeader } from "#shared/wire/envelopes/header.ts";
-import { type Part, type Reading, type Record, unreadable } from "#shared/wire/envelopes/reading.ts";
+import { type Part, type Reading, unreadable } from "#shared/wire/envelopes/reading.ts";
 import { resemblesAlert } from "#shared/wire/falco/alert.ts";
 import { readTextLine } from "#shared/wire/falco/text-line.ts";
-import { isRecord } from "#shared/wire/record.ts";
+import { isRecord, type JsonObject } from "#shared/wire/record.ts";
 
 /** Keys under which the common Fluent Bit filters put a parsed line. */
 const MERGE_KEYS = ["falco", "data", "log_processed"] as const;
@@ -29,7 +29,7 @@ export function readMessage(message: string, mergeKeys: readonly string[], open:
 }
 
 /** What the pieces of a split line are together. Null: no line that could be read, so each piece stands for itself. */
-export function readJoined(text: string, record: Record | null): Reading | null {
+export function readJoined(text: string, record: JsonObject | null): Reading | null {
   if (startsObject(text)) {
     const body = parseObject(text);
     return body !== null && resemblesAlert(body) ? { kind: "alert", candidate: { body, source: text, under: null }, record } : null;
@@ -38,16 +38,17 @@ export function readJoined(text: string, record: Record | null): Reading | null 
   return line.kind === "ignored" ? line : null;
 }
 
-function readRecord(record: Record, source: string, mergeKeys: readonly string[], open: Open): Reading {
+function readRecord(record: JsonObject, source: string, mergeKeys: readonly string[], open: Open): Reading {
   const { log } = record;
   if (record["partial_message"] !== undefined) return fireLensPart(record);
   // The string is the line as Falco wrote it; beside it the shipper may have overwritten keys.
+  if (log === undefined && "rule" in record) return { kind: "alert", candidate: { body: record, source, under: null }, record };
   const line = typeof log === "string" ? readLog(log, record, open) : null;
   if (line?.kind === "alert") return line;
   return underKey(record, source, "log") ?? underAny(record, source, mergeKeys) ?? atRoot(record, source) ?? line ?? NO_ALERT;
 }
 
-function underAny(record: Record, source: string, mergeKeys: readonly string[]): Reading | null {
+function underAny(record: JsonObject, source: string, mergeKeys: readonly string[]): Reading | null {
   for (const key of MERGE_KEYS) {
     const reading = underKey(record, source, key);
     if (reading !== null) return reading;
@@ -59,16 +60,16 @@ function underAny(record: Record, source: string, mergeKeys: readonly string[]):
   return null;
 }
 
-function underKey(record: Record, source: string, key: string): Reading | null {
+function underKey(record: JsonObject, source: string, key: string): Reading | null {
   const body = Object.hasOwn(record, key) ? record[key] : undefined;
   return isRecord(body) && resemblesAlert(body) ? { kind: "alert", candidate: { body, source, under: key }, record } : null;
 }
 
-const atRoot = (record: Record, source: string): Reading | null =>
+const atRoot = (record: JsonObject, source: string): Reading | null =>
   resemblesAlert(record) ? { kind: "alert", candidate: { body: record, source, under: null }, record } : null;
 
 /** A record of a line that Docker split: never an alert by itself. */
-function fireLensPart(record: Record): Reading {
+function fireLensPart(record: JsonObject): Reading {
   const { log, partial_id: id, partial_ordinal: ordinal, partial_last: last, container_id: container } = record;
   if (typeof log !== "string") return unreadable("a piece of a split line without its text");
   return {
@@ -83,7 +84,7 @@ function fireLensPart(record: Record): Reading {
 }
 
 /** The value of `log`: one line, with or without its end. */
-function readLog(log: string, record: Record, open: Open): Reading {
+function readLog(log: string, record: JsonObject, open: Open): Reading {
   const ended = log.endsWith("\n");
   const text = ended ? log.slice(0, -1) : log;
   const whole = startsObject(text) ? readObject(text, record) : null;
@@ -100,7 +101,7 @@ function readLog(log: string, record: Record, open: Open): Reading {
 }
 
 /** A line that is no JSON object. */
-function readLine(text: string, record: Record | null, open: Open): Reading {
+function readLine(text: string, record: JsonObject | null, open: Open): Reading {
   const header = readHeader(text);
   if (header === null) return readRest(text, record);
   const { rest } = header;
@@ -111,21 +112,21 @@ function readLine(text: string, record: Record | null, open: Open): Reading {
   return header.kind === "cri" ? criPiece(rest, `cri ${header.stream}`, partial, record, open) : readRest(rest, null);
 }
 
-function criPiece(text: string, line: string, partial: boolean, record: Record | null, open: Open): Reading {
+function criPiece(text: string, line: string, partial: boolean, record: JsonObject | null, open: Open): Reading {
   if (partial) return { kind: "part", line, text, ordinal: null, last: false, record, alone: null };
   const alone = readRest(text, record ?? {});
   return open(line) ? { kind: "part", line, text, ordinal: null, last: true, record, alone } : alone;
 }
 
 /** A whole JSON object; null when it cannot be parsed. */
-function readObject(text: string, record: Record | null): Reading | null {
+function readObject(text: string, record: JsonObject | null): Reading | null {
   const body = parseObject(text);
   if (body === null) return null;
   return resemblesAlert(body) ? { kind: "alert", candidate: { body, source: text, under: null }, record } : NO_ALERT;
 }
 
 /** What is no alert. In a record or behind a runtime's header it may be the end of a line whose beginning went elsewhere. */
-function readRest(text: string, record: Record | null): Reading {
+function readRest(text: string, record: JsonObject | null): Reading {
   if (startsObject(text)) return TORN;
   const line = readTextLine(text);
   if (record === null || line.kind === "ignored" || !isTail(text)) return line;
@@ -143,7 +144,7 @@ function isTail(text: string): boolean {
 const startsObject = (text: string): boolean =>
   text.charCodeAt(0) === 123 || (text.charCodeAt(0) <= 32 && text.trimStart().startsWith("{"));
 
-function parseObject(text: string): Record | null {
+function parseObject(text: string): JsonObject | null {
   try {
     const value: unknown = JSON.parse(text);
     return isRecord(value) ? value : null;

@@ -1,11 +1,9 @@
 import type { Candidate } from "#shared/wire/falco/alert.ts";
-
-/** A parsed JSON object. */
-export type Record = Readonly<globalThis.Record<string, unknown>>;
+import type { JsonObject } from "#shared/wire/record.ts";
 
 /** What one log event holds, by the envelope alone. Only `alert` may become an alert that acts. */
 export type Reading =
-  | { readonly kind: "alert"; readonly candidate: Candidate; readonly record: Record | null }
+  | { readonly kind: "alert"; readonly candidate: Candidate; readonly record: JsonObject | null }
   | { readonly kind: "ignored"; readonly reason: string }
   | { readonly kind: "unreadable"; readonly because: string; readonly remedy: string | null }
   | Part;
@@ -19,7 +17,7 @@ export interface Part {
   /** FireLens counts from 1; null where the order of arrival is the order of the pieces. */
   readonly ordinal: number | null;
   readonly last: boolean;
-  readonly record: Record | null;
+  readonly record: JsonObject | null;
   /** What the piece is when it belongs to no line: the last piece of a CRI line may be a whole line. Null: a fragment. */
   readonly alone: Reading | null;
 }

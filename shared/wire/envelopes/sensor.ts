@@ -1,5 +1,5 @@
 import type { Sensor } from "#shared/domain/queue-entry.ts";
-import { isRecord } from "#shared/wire/record.ts";
+import { isRecord, type JsonObject } from "#shared/wire/record.ts";
 
 export const NO_SENSOR: Sensor = Object.freeze({ taskArn: null, ecsCluster: null, ec2InstanceId: null, pod: null });
 
@@ -10,7 +10,7 @@ const MAX_CHARS = 1_024;
  * Falco's own task, instance and pod, as FireLens and the kubernetes filter add them to the record.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/firelens-taskdef.html
  */
-export function readSensor(record: Readonly<Record<string, unknown>>): Sensor {
+export function readSensor(record: JsonObject): Sensor {
   const taskArn = name(record["ecs_task_arn"]);
   const ecsCluster = name(record["ecs_cluster"]);
   const ec2InstanceId = name(record["ec2_instance_id"]);
@@ -20,7 +20,7 @@ export function readSensor(record: Readonly<Record<string, unknown>>): Sensor {
 }
 
 /** `namespace/name`, or the name alone. */
-function podOf(kubernetes: Readonly<Record<string, unknown>>): string | null {
+function podOf(kubernetes: JsonObject): string | null {
   const pod = name(kubernetes["pod_name"]);
   const namespace = name(kubernetes["namespace_name"]);
   return pod === null || namespace === null ? pod : `${namespace}/${pod}`;

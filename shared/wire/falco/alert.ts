@@ -1,13 +1,13 @@
-import type { Alert, Fields } from "#shared/domain/alert.ts";
+import type { Alert } from "#shared/domain/alert.ts";
 import { readPriority } from "#shared/domain/priority.ts";
+import { type ExactFields, exactFields, UnfitFields } from "#shared/wire/falco/exact-fields.ts";
 import { alertId } from "#shared/wire/falco/identity.ts";
-import { exactFields, TooDeep } from "#shared/wire/falco/numbers.ts";
 import { readTime, readTimeMs } from "#shared/wire/falco/time.ts";
-import { isRecord } from "#shared/wire/record.ts";
+import { isRecord, type JsonObject } from "#shared/wire/record.ts";
 
 /** A JSON object at a position that may hold an alert, and the text it was parsed from. */
 export interface Candidate {
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: JsonObject;
   readonly source: string;
   /** Path of keys from the root of `source` to `body`; null = the root. */
   readonly under: string | null;
@@ -16,7 +16,7 @@ export interface Candidate {
 export type Normalised = { readonly kind: "alert"; readonly alert: Alert } | { readonly kind: "unreadable"; readonly because: string };
 
 /** Looks like an alert, complete or not: then what is missing is a reason, not an ignored line. */
-export const resemblesAlert = (body: Readonly<Record<string, unknown>>): boolean =>
+export const resemblesAlert = (body: JsonObject): boolean =>
   "rule" in body || "output_fields" in body || ("priority" in body && "output" in body);
 
 /** Reads a Falco alert (0.2 to 0.44, stdout, gRPC clients). https://falco.org/docs/outputs/formatting/ */
@@ -26,21 +26,21 @@ export function normalise(candidate: Candidate, cluster: string | null): Normali
   if (typeof rule !== "string" || rule === "") return unreadable("no rule: not an alert of Falco, or cut");
   const priority = readPriority(body["priority"]);
   if (priority === null) return unreadable("no priority that Falco knows");
-  let fields: Fields;
-  let sorted: boolean;
+  let exact: ExactFields;
   try {
-    ({ fields, sorted } = readFields(candidate));
+    exact = readFields(candidate);
   } catch (thrown) {
-    if (thrown instanceof TooDeep) return unreadable(`output_fields: ${thrown.message}`);
+    if (thrown instanceof UnfitFields) return unreadable(`output_fields ${thrown.message}`);
     throw thrown;
   }
+  const { fields } = exact;
   const time = readTime(body["time"]);
   const source = readSource(body["source"]);
   const containerId = fields["container.id"];
   return {
     kind: "alert",
     alert: {
-      id: alertId(cluster, rule, time, fields, sorted),
+      id: alertId(cluster, rule, time, exact.canonical),
       rule,
       priority,
       time,
@@ -59,19 +59,17 @@ export function normalise(candidate: Candidate, cluster: string | null): Normali
 
 const unreadable = (because: string): Normalised => ({ kind: "unreadable", because });
 
-const NO_FIELDS = { fields: Object.freeze({}), sorted: true } as const;
+const NO_FIELDS: ExactFields = { fields: Object.freeze({}), canonical: "{}" };
 
-function readFields({ body, source, under }: Candidate): { readonly fields: Fields; readonly sorted: boolean } {
+function readFields({ body, source, under }: Candidate): ExactFields {
   const raw = body["output_fields"];
   if (raw === undefined || raw === null) return NO_FIELDS;
-  if (!isRecord(raw)) throw new TooDeep("is no object");
-  const exact = exactFields(raw, source, (root) => {
+  if (!isRecord(raw)) throw new UnfitFields("are no object");
+  return exactFields(raw, source, (root) => {
     const holder = under === null ? root : isRecord(root) ? root[under] : null;
     const found = isRecord(holder) ? holder["output_fields"] : null;
     return isRecord(found) ? found : null;
   });
-  // Parsed JSON holds no other kinds of values.
-  return { fields: exact.fields as Fields, sorted: exact.sorted };
 }
 
 const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);

@@ -31,7 +31,7 @@ export function readFragment(text: string, cluster: string | null): Alert {
   const time = readTime(unescaped(tailTime));
   const priority = readPriority(tailPriority) ?? readPriority(HEAD_OUTPUT.exec(head)?.[1]) ?? "Warning";
   return {
-    id: alertId(cluster, rule, time, { fragment: hash("sha256", text, "hex") }, true),
+    id: alertId(cluster, rule, time, `{"fragment":"${hash("sha256", text, "hex")}"}`),
     rule,
     priority,
     time,
