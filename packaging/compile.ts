@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { policyText } from "#shared/policy/load.ts";
 import type { DeployPlan } from "../infra/plan.ts";
 import { type Compiled, loadConfig } from "./config.ts";
 import { formatProblem } from "./problem.ts";
@@ -22,9 +23,10 @@ export function accountFromEnvironment(): string | null {
 /** Writes registry.json and policy.json, each whole or not at all. */
 export function writeCompiled({ registry, policy }: Pick<Compiled, "registry" | "policy">, folder: string): void {
   mkdirSync(folder, { recursive: true });
-  for (const [name, content] of [["registry", registry] as const, ["policy", policy] as const]) {
+  const files = { registry: JSON.stringify(registry), policy: policyText(policy) };
+  for (const [name, text] of Object.entries(files)) {
     const temporary = join(folder, `.${name}.${process.pid}`);
-    writeFileSync(temporary, JSON.stringify(content));
+    writeFileSync(temporary, text);
     renameSync(temporary, join(folder, `${name}.json`));
   }
 }

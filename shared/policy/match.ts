@@ -40,7 +40,6 @@ interface Condition {
 
 interface Matcher {
   readonly policy: Policy;
-  readonly exact: ReadonlyMap<string, readonly number[]>;
   patterns: readonly { readonly test: TextTest; readonly rules: readonly number[] }[] | null;
   readonly conditions: Map<number, readonly Condition[]>;
   readonly remembered: Map<string, Remembered[]>;
@@ -52,8 +51,7 @@ const matchers = new WeakMap<Policy, Matcher>();
 function matcherOf(policy: Policy): Matcher {
   let matcher = matchers.get(policy);
   if (matcher === undefined) {
-    const exact = new Map(Object.entries(policy.index.exact));
-    matcher = { policy, exact, patterns: null, conditions: new Map(), remembered: new Map(), count: 0 };
+    matcher = { policy, patterns: null, conditions: new Map(), remembered: new Map(), count: 0 };
     matchers.set(policy, matcher);
   }
   return matcher;
@@ -92,7 +90,8 @@ function same(a: readonly string[], b: readonly string[]): boolean {
 function find(matcher: Matcher, alert: Alert): readonly number[] {
   const { policy } = matcher;
   matcher.patterns ??= policy.index.patterns.map(({ pattern, rules }) => ({ test: nameTest(pattern), rules }));
-  const named = new Set(matcher.exact.get(alert.rule) ?? []);
+  // An own key only, here and below: a rule named "constructor" is a rule, and a field of that name is absent where it is not given.
+  const named = new Set(Object.hasOwn(policy.index.exact, alert.rule) ? policy.index.exact[alert.rule] : []);
   for (const { test, rules } of matcher.patterns) {
     if (test(alert.rule)) for (const position of rules) named.add(position);
   }
@@ -138,7 +137,6 @@ function fieldsHold(matcher: Matcher, position: number, alert: Alert): boolean {
     matcher.conditions.set(position, conditions);
   }
   for (const { field, test } of conditions) {
-    // An own key only: a field named "constructor" is absent, not a function of every object.
     if (test(Object.hasOwn(alert.fields, field) ? alert.fields[field] : undefined) !== true) return false;
   }
   return true;

@@ -14,6 +14,7 @@ type Range = readonly [number, number];
 
 const MAX_DEPTH = 30;
 const MAX_REPEAT = 500;
+const ANY: readonly Range[] = [[0, 0xffff]];
 const LINE_ENDS: readonly Range[] = [
   [10, 10],
   [13, 13],
@@ -64,6 +65,10 @@ function complement(ranges: readonly Range[]): readonly Range[] {
   return rest;
 }
 
+const WITHIN_A_LINE = complement(LINE_ENDS);
+
+const inALine = (code: number): boolean => code !== 10 && code !== 13 && code !== 0x2028 && code !== 0x2029;
+
 class Reader {
   readonly #source: string;
   readonly #options: Options;
@@ -99,7 +104,7 @@ class Reader {
       case "[":
         return this.#class();
       case ".":
-        return this.#set(this.#options.dotAll ? [[0, 0xffff]] : complement(LINE_ENDS), false, null);
+        return this.#set(this.#options.dotAll ? ANY : WITHIN_A_LINE, false, null);
       case "^":
       case "$":
         return { kind: "assert", what: char };
@@ -203,10 +208,14 @@ class Reader {
   }
 
   #literal(code: number): RegexNode {
-    return this.#set([[code, code]], false, String.fromCharCode(code));
+    const literal = String.fromCharCode(code);
+    if (this.#options.ignoreCase && literal.toLowerCase() !== literal.toUpperCase()) return this.#set([[code, code]], false, literal);
+    return { kind: "set", has: (other) => other === code, literal };
   }
 
   #set(ranges: readonly Range[], negated: boolean, literal: string | null): RegexNode {
+    if (ranges === ANY) return { kind: "set", has: () => true, literal };
+    if (ranges === WITHIN_A_LINE) return { kind: "set", has: inALine, literal };
     const plain = (code: number): boolean => within(ranges, code);
     const folded = (code: number): boolean => {
       if (plain(code)) return true;
