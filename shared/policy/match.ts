@@ -20,6 +20,9 @@ export function matchAlert(policy: Policy, alert: Alert): readonly number[] {
 const MAX_REMEMBERED = 4_096;
 /** Of one rule name: found by comparing each. */
 const MAX_OF_ONE_NAME = 16;
+/** Falco's own are far below; what is longer is not kept, so that made-up alerts cannot fill the memory. */
+const MAX_NAME = 256;
+const MAX_TAGS = 64;
 
 interface Candidates {
   readonly positions: readonly number[];
@@ -42,8 +45,16 @@ interface Matcher {
   readonly policy: Policy;
   patterns: readonly { readonly test: TextTest; readonly rules: readonly number[] }[] | null;
   readonly conditions: Map<number, readonly Condition[]>;
-  readonly remembered: Map<string, Remembered[]>;
+  readonly names: Map<string, Name>;
+  /** Of all names together. */
   count: number;
+}
+
+/** What is remembered of one rule name. */
+interface Name {
+  /** Rules that name it, exactly or by pattern, and those that name none. */
+  readonly rules: readonly number[];
+  readonly seen: Remembered[];
 }
 
 const matchers = new WeakMap<Policy, Matcher>();
@@ -51,32 +62,37 @@ const matchers = new WeakMap<Policy, Matcher>();
 function matcherOf(policy: Policy): Matcher {
   let matcher = matchers.get(policy);
   if (matcher === undefined) {
-    matcher = { policy, patterns: null, conditions: new Map(), remembered: new Map(), count: 0 };
+    matcher = { policy, patterns: null, conditions: new Map(), names: new Map(), count: 0 };
     matchers.set(policy, matcher);
   }
   return matcher;
 }
 
 function candidates(matcher: Matcher, alert: Alert): Candidates {
-  const known = matcher.remembered.get(alert.rule);
-  const hit = known?.find((entry) => entry.priority === alert.priority && entry.source === alert.source && same(entry.tags, alert.tags));
-  return hit ?? remember(matcher, alert);
+  const name = matcher.names.get(alert.rule);
+  const hit = name?.seen.find(
+    (entry) => entry.priority === alert.priority && entry.source === alert.source && same(entry.tags, alert.tags),
+  );
+  if (hit !== undefined) return hit;
+  const rules = name?.rules ?? rulesNaming(matcher, alert.rule);
+  const found = find(matcher, rules, alert);
+  if (isOrdinary(alert)) remember(matcher, rules, alert, found);
+  return found;
 }
 
-function remember(matcher: Matcher, alert: Alert): Candidates {
-  const positions = find(matcher, alert);
-  const conditional = positions.some((position) => matcher.policy.rules[position]?.match.fields !== undefined);
-  const entry: Remembered = { positions, conditional, priority: alert.priority, source: alert.source, tags: alert.tags };
+const isOrdinary = ({ rule, source, tags }: Alert): boolean =>
+  rule.length <= MAX_NAME && (source?.length ?? 0) <= MAX_NAME && tags.length <= MAX_TAGS && tags.every((tag) => tag.length <= MAX_NAME);
+
+function remember(matcher: Matcher, rules: readonly number[], alert: Alert, found: Candidates): void {
   if (matcher.count >= MAX_REMEMBERED) {
-    matcher.remembered.clear();
+    matcher.names.clear();
     matcher.count = 0;
   }
-  const known = matcher.remembered.get(alert.rule) ?? [];
-  if (known.length >= MAX_OF_ONE_NAME) known.shift();
+  const name = matcher.names.get(alert.rule) ?? { rules, seen: [] };
+  if (name.seen.length >= MAX_OF_ONE_NAME) name.seen.shift();
   else matcher.count++;
-  known.push(entry);
-  matcher.remembered.set(alert.rule, known);
-  return entry;
+  name.seen.push({ ...found, priority: alert.priority, source: alert.source, tags: alert.tags });
+  matcher.names.set(alert.rule, name);
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {
@@ -87,24 +103,28 @@ function same(a: readonly string[], b: readonly string[]): boolean {
   return true;
 }
 
-function find(matcher: Matcher, alert: Alert): readonly number[] {
-  const { policy } = matcher;
-  matcher.patterns ??= policy.index.patterns.map(({ pattern, rules }) => ({ test: nameTest(pattern), rules }));
+function rulesNaming(matcher: Matcher, rule: string): readonly number[] {
+  const { exact, patterns, any } = matcher.policy.index;
+  matcher.patterns ??= patterns.map(({ pattern, rules }) => ({ test: nameTest(pattern), rules }));
   // An own key only, here and below: a rule named "constructor" is a rule, and a field of that name is absent where it is not given.
-  const named = new Set(Object.hasOwn(policy.index.exact, alert.rule) ? policy.index.exact[alert.rule] : []);
+  const named = new Set(Object.hasOwn(exact, rule) ? exact[rule] : []);
   for (const { test, rules } of matcher.patterns) {
-    if (test(alert.rule)) for (const position of rules) named.add(position);
+    if (test(rule)) for (const position of rules) named.add(position);
   }
-  for (const position of policy.index.any) named.add(position);
+  for (const position of any) named.add(position);
+  return [...named].sort((a, b) => a - b);
+}
+
+function find({ policy }: Matcher, rules: readonly number[], alert: Alert): Candidates {
   const tags = new Set(alert.tags);
-  return Object.freeze(
-    [...named]
-      .filter((position) => {
-        const match = policy.rules[position]?.match;
-        return match !== undefined && priorityHolds(match, alert) && sourceHolds(match, alert) && tagsHold(match, tags);
-      })
-      .sort((a, b) => a - b),
-  );
+  const positions = rules.filter((position) => {
+    const match = policy.rules[position]?.match;
+    return match !== undefined && priorityHolds(match, alert) && sourceHolds(match, alert) && tagsHold(match, tags);
+  });
+  return {
+    positions: Object.freeze(positions),
+    conditional: positions.some((position) => policy.rules[position]?.match.fields !== undefined),
+  };
 }
 
 function priorityHolds({ priority }: Match, alert: Alert): boolean {

@@ -41,6 +41,17 @@ describe("rule, priority, source and tags", () => {
     expect(matchAlert(policy, alertOf({ rule: "R", tags: ["a", "b"] }))).toEqual([0]);
   });
 
+  test("made-up kinds without number, and of any size, are matched and not kept", () => {
+    const policy = policyOf([ruleOf({ tags: [["a"]] })]);
+    for (let n = 0; n < 10_000; n++) {
+      expect(matchAlert(policy, alertOf({ rule: `R${n % 300}`, tags: ["a", `t${n}`] }))).toEqual([0]);
+      expect(matchAlert(policy, alertOf({ rule: `R${n % 300}`, tags: [`t${n}`] }))).toEqual([]);
+    }
+    const long = "R".repeat(10_000);
+    expect(matchAlert(policy, alertOf({ rule: long, tags: ["a", long] }))).toEqual([0]);
+    expect(matchAlert(policy, alertOf({ rule: long, tags: Array.from({ length: 200 }, (_, n) => `t${n}`) }))).toEqual([]);
+  });
+
   test("names of Object's own members are names like any other", () => {
     const policy = policyOf([ruleOf({ rule: ["__proto__"] }), ruleOf({ rule: ["constructor"] })]);
     expect(matchAlert(policy, alertOf({ rule: "__proto__" }))).toEqual([0]);
