@@ -6,10 +6,13 @@ declare global {
   }
 }
 
-/** The number when it says exactly what the text says, else the text: no number is rounded silently. */
+/**
+ * The number when it says exactly what the text says, else the text: no number is rounded silently. Whole numbers beyond 2^53 are always text,
+ * whether or not a double happens to hold them.
+ */
 export function exactNumber(text: string, value: number): number | string {
   if (!Number.isFinite(value)) return text;
-  if (Number.isSafeInteger(value) && /^-?\d+$/.test(text)) return value;
+  if (/^-?\d+$/.test(text)) return Number.isSafeInteger(value) ? value : text;
   const written = decimal(text);
   const held = decimal(String(value));
   return written.digits === held.digits && written.exponent === held.exponent && written.negative === held.negative ? value : text;
