@@ -115,7 +115,7 @@ class BatchSorter {
   #line({ pieces, text, record }: Joined): void {
     const reading = readJoined(text, record);
     const events = pieces.map(({ at }) => this.#event(at));
-    if (reading?.kind === "alert") this.#candidate(reading.candidate, record, events);
+    if (reading?.kind === "alert") this.#candidate(reading.candidate, record, events, pieces);
     else if (reading?.kind === "ignored") this.#tally.ignored(reading.reason, pieces.length);
     else {
       for (const piece of pieces) {
@@ -125,14 +125,15 @@ class BatchSorter {
     }
   }
 
-  #candidate(candidate: Candidate, record: JsonObject | null, events: readonly LogEvent[]): void {
+  #candidate(candidate: Candidate, record: JsonObject | null, events: readonly LogEvent[], pieces: readonly Placed[] = []): void {
     const { cluster } = this.#origin;
     const read = normalise(candidate, cluster?.name ?? null);
     if (read.kind === "unreadable") {
       for (const event of events) this.#unreadable(event, event.message, read.because, null);
       return;
     }
-    const because = this.#origin.because ?? (cluster === null ? null : disagreement(read.alert, cluster));
+    const because =
+      this.#origin.because ?? (cluster === null ? null : disagreement(read.alert, cluster)) ?? spreadTarget(read.alert, pieces);
     const rules = matchAlert(this.#policy, read.alert);
     if (because !== null) this.#unregistered++;
     else if (rules.length === 0) {
@@ -192,4 +193,17 @@ class BatchSorter {
     if (event === null) throw new Error(`event ${at} was readable before`);
     return event;
   }
+}
+
+/**
+ * Pieces without numbers may lack one in the middle and still fit together. What selects the target must stand in one of them: else two ends
+ * of different texts might make up an id.
+ */
+function spreadTarget({ containerId, fields }: Alert, pieces: readonly Placed[]): string | null {
+  if (containerId === null || pieces.length === 0 || pieces[0]?.part.ordinal !== null) return null;
+  const whole = ["container.id", "container.full_id"].every((key) => {
+    const id = fields[key];
+    return typeof id !== "string" || pieces.some(({ part }) => part.text.includes(`"${key}":"${id}"`));
+  });
+  return whole ? null : "the container's id stands across a split of the line, of which a piece may be missing";
 }
