@@ -63,7 +63,23 @@ const marker = join(modules, ".falco-responder-lock-hash");
 const hash = createHash("sha256")
   .update(readFileSync(join(root, "package-lock.json")))
   .digest("hex");
-const installed = () => existsSync(marker) && readFileSync(marker, "utf8") === hash;
+/** Ours, or the user's own `npm ci` of exactly this lock: npm leaves what it installed in a lock of its own. */
+const installed = () => (existsSync(marker) ? readFileSync(marker, "utf8") === hash : installedByHand());
+
+function installedByHand() {
+  const read = (path) => JSON.parse(readFileSync(path, "utf8")).packages ?? {};
+  try {
+    const wanted = read(join(root, "package-lock.json"));
+    const found = read(join(modules, ".package-lock.json"));
+    const same = Object.entries(found).every(([path, { version, integrity }]) => {
+      return wanted[path]?.version === version && wanted[path]?.integrity === integrity;
+    });
+    const whole = Object.entries(wanted).every(([path, { optional }]) => path === "" || optional || path in found);
+    return same && whole;
+  } catch {
+    return false;
+  }
+}
 
 const alive = (pid) => {
   try {
