@@ -9,23 +9,43 @@ import type { Path, Plain, YamlFile } from "./yaml-file.ts";
 
 type Keyed = { readonly [key: string]: Plain };
 
+/** The names of Falco's rules that are known. Strangers are told up to a number: who has thousands has not listed a rules file. */
+export class RuleNames {
+  readonly all: ReadonlySet<string>;
+  #strangers = 0;
+
+  constructor(all: ReadonlySet<string>) {
+    this.all = all;
+  }
+
+  has(name: string): boolean {
+    return this.all.has(name);
+  }
+
+  /** Counts one more stranger; false when enough have been told. */
+  mayTell(): boolean {
+    this.#strangers++;
+    return this.#strangers <= MAX_TOLD;
+  }
+
+  get untold(): number {
+    return Math.max(0, this.#strangers - MAX_TOLD);
+  }
+}
+
+const MAX_TOLD = 20;
+
 const SOURCES = ["syscall", "k8s_audit", "aws_cloudtrail", "github", "okta", "gcp_auditlog"];
 
 /** Compiles the match of one rule. Nothing that is written may drop out: a clause that is lost would match more, not less. */
-export function compileMatch(
-  source: Keyed,
-  path: Path,
-  yaml: YamlFile,
-  falcoRules: ReadonlySet<string>,
-  report: (problem: Problem) => void,
-): Match {
+export function compileMatch(source: Keyed, path: Path, yaml: YamlFile, known: RuleNames, report: (problem: Problem) => void): Match {
   const at = (key: string): Path => [...path, key];
   if (source["matchAll"] !== undefined && Object.keys(source).length > 1) {
     report(yaml.problem(at("matchAll"), "matchAll beside other clauses contradicts them", "remove one or the other"));
   }
   const rule = source["rule"] === undefined ? undefined : list(source["rule"]);
   rule?.forEach((name, position) => {
-    reportRuleName(name, Array.isArray(source["rule"]) ? [...at("rule"), position] : at("rule"), yaml, falcoRules, report);
+    reportRuleName(name, Array.isArray(source["rule"]) ? [...at("rule"), position] : at("rule"), yaml, known, report);
   });
   const priority = source["priority"] === undefined ? undefined : readComparison(String(source["priority"]));
   if (priority === null) {
@@ -61,13 +81,7 @@ function reportSource(name: string, path: Path, yaml: YamlFile, report: (problem
 
 const list = (value: Plain | undefined): readonly string[] => (Array.isArray(value) ? value : [value]).map(String);
 
-function reportRuleName(
-  name: string,
-  path: Path,
-  yaml: YamlFile,
-  falcoRules: ReadonlySet<string>,
-  report: (problem: Problem) => void,
-): void {
+function reportRuleName(name: string, path: Path, yaml: YamlFile, known: RuleNames, report: (problem: Problem) => void): void {
   const wrong = name.startsWith("glob:") ? globProblem(name.slice(5)) : readRegex(name) === null ? null : regexProblem(name);
   if (wrong !== null) {
     report(
@@ -79,9 +93,10 @@ function reportRuleName(
     );
     return;
   }
-  if (name.startsWith("glob:") || readRegex(name) !== null || falcoRules.has(name)) return;
+  if (name.startsWith("glob:") || readRegex(name) !== null || known.has(name)) return;
+  if (!known.mayTell()) return;
   const pattern = /[*?]/.test(name) ? `matched as it stands; for a pattern write "glob:${name}"` : null;
-  const remedy = pattern ?? didYouMean(name, falcoRules) ?? "list your own rules files under falcoRules";
+  const remedy = pattern ?? didYouMean(name, known.all) ?? "list your own rules files under falcoRules";
   report(
     yaml.problem(path, `neither Falco's published rules nor yours have a rule "${name.slice(0, 100)}"`, remedy, { severity: "warning" }),
   );

@@ -12,7 +12,7 @@ import {
 import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
 import { targetKind } from "#shared/policy/decide.ts";
 import { paramsProblem } from "./action-params.ts";
-import { compileMatch } from "./match.ts";
+import { compileMatch, RuleNames } from "./match.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
 import { indexRules } from "./rule-index.ts";
@@ -41,7 +41,12 @@ export function compilePolicy(yaml: YamlFile, surroundings: Surroundings): Polic
   const source = yaml.value as Keyed;
   const sources = (source["rules"] ?? []) as readonly Keyed[];
   reportTwins(sources, yaml, report);
-  const rules = sources.map((rule, position) => compileRule(rule, ["rules", position], yaml, surroundings, report));
+  const names = new RuleNames(surroundings.falcoRules);
+  const rules = sources.map((rule, position) => compileRule(rule, ["rules", position], yaml, { ...surroundings, names }, report));
+  if (names.untold > 0) {
+    const message = `${names.untold} more names that neither Falco's published rules nor yours have`;
+    report(yaml.problem(["rules"], message, "list your own rules files under falcoRules", { severity: "warning" }));
+  }
   const mode = (source["mode"] ?? "observe") as Mode;
   if (mode === "approve") report(yaml.problem(["mode"], NOBODY_APPROVES, null, { severity: "warning" }));
   const content: Omit<Policy, "version" | "schema"> = {
@@ -67,8 +72,14 @@ function reportTwins(rules: readonly Keyed[], yaml: YamlFile, report: (problem: 
   });
 }
 
-function compileRule(rule: Keyed, path: Path, yaml: YamlFile, around: Surroundings, report: (problem: Problem) => void): PolicyRule {
-  const match: Match = compileMatch((rule["match"] ?? {}) as Keyed, [...path, "match"], yaml, around.falcoRules, report);
+function compileRule(
+  rule: Keyed,
+  path: Path,
+  yaml: YamlFile,
+  around: Surroundings & { readonly names: RuleNames },
+  report: (problem: Problem) => void,
+): PolicyRule {
+  const match: Match = compileMatch((rule["match"] ?? {}) as Keyed, [...path, "match"], yaml, around.names, report);
   const actions = ((rule["actions"] ?? []) as readonly Plain[]).map((action, position) =>
     compileAction(action, [...path, "actions", position], yaml, report),
   );
@@ -149,16 +160,25 @@ function seconds(text: Plain | undefined): number | null {
   return found === null ? null : Number(found[1]) * (found[2] === "s" ? 1 : found[2] === "m" ? 60 : 3_600);
 }
 
+/** Protected also by a policy that says nothing of it: who leaves `protect` out must not lose the cluster's own organs. */
+const ALWAYS: Pick<Protect, "namespaces" | "priorityClasses" | "labels"> = {
+  namespaces: ["kube-system", "kube-public", "kube-node-lease"],
+  priorityClasses: ["system-*"],
+  labels: { "falco-responder/protected": "true", "falco-responder.io/protected": "true" },
+};
+
 function protectOf(source: Keyed): Protect {
-  const list = (key: string): readonly string[] => (source[key] ?? []) as readonly string[];
+  const list = (key: string, always: readonly string[] = []): readonly string[] => [
+    ...new Set([...always, ...((source[key] ?? []) as readonly string[])]),
+  ];
   const labels = Object.entries((source["labels"] ?? {}) as Keyed).map(([key, value]) => [key, String(value)]);
   return {
     clusters: list("clusters"),
-    namespaces: list("namespaces"),
+    namespaces: list("namespaces", ALWAYS.namespaces),
     services: list("services"),
     families: list("families"),
-    priorityClasses: list("priorityClasses"),
-    labels: Object.fromEntries(labels) as Protect["labels"],
+    priorityClasses: list("priorityClasses", ALWAYS.priorityClasses),
+    labels: { ...(Object.fromEntries(labels) as Protect["labels"]), ...ALWAYS.labels },
   };
 }
 

@@ -20,7 +20,14 @@ describe("policy.yml", () => {
       version: expect.stringMatching(/^[0-9a-f]{12}$/),
       mode: "enforce",
       maxAgeSeconds: 900,
-      protect: { clusters: [], namespaces: [], services: [], families: [], priorityClasses: [], labels: {} },
+      protect: {
+        clusters: [],
+        namespaces: ["kube-system", "kube-public", "kube-node-lease"],
+        services: [],
+        families: [],
+        priorityClasses: ["system-*"],
+        labels: { "falco-responder/protected": "true", "falco-responder.io/protected": "true" },
+      },
       budgets: { windowSeconds: 600, owner: 3, cluster: 12, fleet: 40 },
       rules: [
         {
@@ -38,6 +45,14 @@ describe("policy.yml", () => {
         },
       ],
       index: { exact: { "Terminal shell in container": [0] }, patterns: [], any: [] },
+    });
+  });
+
+  test("what it protects comes to what is always protected, and cannot take from it", () => {
+    const protect = "protect: { namespaces: [shop, kube-system], labels: { falco-responder/protected: no, keep: true } }\n";
+    expect(policyOf(`${POLICY}${protect}`).protect).toMatchObject({
+      namespaces: ["kube-system", "kube-public", "kube-node-lease", "shop"],
+      labels: { "falco-responder/protected": "true", keep: "true" },
     });
   });
 
@@ -236,6 +251,13 @@ describe("names of Falco's rules", () => {
     expect(told(loaded)).toEqual([
       'policy.yml:6:13 rules[0].match.rule: warning: neither Falco\'s published rules nor yours have a rule "Terminal shel in container"; did you mean "Terminal shell in container"?',
     ]);
+  });
+
+  test("thousands of them are not told one by one", () => {
+    const names = Array.from({ length: 500 }, (_, n) => `"nobody's rule ${n}"`).join(", ");
+    const lines = told(load(CONFIG, change(POLICY, "Terminal shell in container", `[${names}]`)));
+    expect(lines.length).toBe(21);
+    expect(lines.at(-1)).toContain("480 more names");
   });
 
   test("one that looks like a pattern is taken as it stands, with a warning", () => {
