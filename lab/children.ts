@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { setPriority } from "node:os";
 
 /** A process that the lab started. Its stdin is a pipe from us: ours end with us, however we end. */
 export interface Child {
@@ -15,6 +16,8 @@ export interface Child {
 }
 
 const running = new Set<Child>();
+/** Commands that are running to their end: a build, a deploy. */
+const commands = new Set<ChildProcess>();
 let armed = false;
 
 /** Starts a process that stays. `log` receives all it writes. It is stopped, by pid, when we exit or are told to. */
@@ -85,6 +88,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 
 /** Stops everything, newest first. */
 export async function stopAll(): Promise<void> {
+  for (const command of commands) command.kill();
   for (const child of [...running].reverse()) await child.stop();
 }
 
@@ -92,6 +96,7 @@ function arm(): void {
   if (armed) return;
   armed = true;
   process.on("exit", () => {
+    for (const command of commands) command.kill();
     for (const child of running) {
       try {
         process.kill(-child.pid, "SIGKILL");
@@ -122,12 +127,18 @@ export const freePort = (): Promise<number> =>
     });
   });
 
-/** Runs a command to its end. Throws with the end of its output when it fails. */
+/** Runs a command to its end; in the `background` it yields to everything else. Throws with the end of its output when it fails. */
 export function runToEnd(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly onLine?: (line: string) => void } = {},
+  options: {
+    readonly cwd?: string;
+    readonly env?: NodeJS.ProcessEnv;
+    readonly onLine?: (line: string) => void;
+    readonly background?: boolean;
+  } = {},
 ): Promise<string> {
+  arm();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -144,8 +155,11 @@ export function runToEnd(
     };
     child.stdout.on("data", take);
     child.stderr.on("data", take);
+    commands.add(child);
+    if (options.background && child.pid !== undefined) setPriority(child.pid, 10);
     child.once("error", (cause) => reject(new Error(`${command} could not be started: ${cause.message}`, { cause })));
     child.once("close", (code) => {
+      commands.delete(child);
       if (code === 0) resolve(output);
       else reject(new Error(`${command} ${args[0] ?? ""} failed (${code}):\n${output.trimEnd().split("\n").slice(-30).join("\n")}`));
     });

@@ -9,7 +9,7 @@ export { createCluster, createService, describe, type EcsSensor, type LabTask, s
 export { type Emulator, startEmulator } from "./emulator/emulator.ts";
 export { criFlat, falcoLine, fireLensFlat, fireLensParseJson, fireLensText, type Seen } from "./falco.ts";
 export { type Inbox, type SnsMessage, snsInbox } from "./inbox.ts";
-export { createLogGroup, putLogEvents, readLogs } from "./logs.ts";
+export { putLogEvents } from "./logs.ts";
 export { createDeployment, isUp, type LabPod, podsOf } from "./pods.ts";
 export { attackOnPod, attackOnTask, SCENARIOS, type Scenario, type Shipment, type Stage } from "./scenarios.ts";
 export { type SlackDouble, type SlackMessage, slackDouble } from "./slack-double.ts";

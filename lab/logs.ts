@@ -1,10 +1,4 @@
-import {
-  type CloudWatchLogsClient,
-  CreateLogGroupCommand,
-  CreateLogStreamCommand,
-  FilterLogEventsCommand,
-  PutLogEventsCommand,
-} from "@aws-sdk/client-cloudwatch-logs";
+import { type CloudWatchLogsClient, CreateLogStreamCommand, PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 
 /** At most this many bytes (each event costs 26 more) and events in one PutLogEvents; the API takes 1,048,576 and 10,000. */
 const BATCH_BYTES = 1_000_000;
@@ -15,9 +9,6 @@ const unlessThere = async (create: Promise<unknown>): Promise<void> => {
     if (!(thrown instanceof Error) || thrown.name !== "ResourceAlreadyExistsException") throw thrown;
   });
 };
-
-export const createLogGroup = (logs: CloudWatchLogsClient, logGroupName: string): Promise<void> =>
-  unlessThere(logs.send(new CreateLogGroupCommand({ logGroupName })));
 
 /** Writes lines as a shipper does, into a stream that is made when it is missing. The group must exist. */
 export async function putLogEvents(
@@ -43,16 +34,4 @@ export async function putLogEvents(
     bytes += size;
   }
   await flush();
-}
-
-/** All lines of a group, oldest first: what a function logged, for instance. */
-export async function readLogs(logs: CloudWatchLogsClient, logGroupName: string): Promise<string[]> {
-  const lines: string[] = [];
-  let nextToken: string | undefined;
-  do {
-    const page = await logs.send(new FilterLogEventsCommand({ logGroupName, ...(nextToken ? { nextToken } : {}) }));
-    for (const event of page.events ?? []) lines.push(event.message ?? "");
-    nextToken = page.nextToken;
-  } while (nextToken);
-  return lines;
 }

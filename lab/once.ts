@@ -12,8 +12,11 @@ export async function once(path: string, make: (into: string) => Promise<void>):
   while (!exists(path)) {
     if (!take(lock)) {
       const owner = ownerOf(lock);
-      if (owner > 0 ? !alive(owner) : ageMs(lock) > 10_000) moveAway(lock, owner);
-      else await sleep(300);
+      if (owner > 0 ? !alive(owner) : ageMs(lock) > 10_000) {
+        moveAway(lock, owner);
+        // What it had begun.
+        if (owner > 0) rmSync(`${path}.${owner}`, { recursive: true, force: true });
+      } else await sleep(300);
       continue;
     }
     const into = `${path}.${process.pid}`;

@@ -62,7 +62,12 @@ async function build(into: string, tell: (line: string) => void): Promise<void> 
       told = Date.now();
       tell(`building the Kubernetes control plane: ${name}, ${compiled} of at most ${total} packages, ${seconds()} s`);
     };
-    await runToEnd("go", ["build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", join(into, `${name}.bin`), "."], { cwd, env, onLine });
+    await runToEnd("go", ["build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", join(into, `${name}.bin`), "."], {
+      cwd,
+      env,
+      onLine,
+      background: true,
+    });
     for (const program of programs) symlinkSync(`${name}.bin`, join(into, program));
   }
   tell(`the Kubernetes control plane is built, in ${seconds()} s`);

@@ -45,11 +45,12 @@ test("a failed build leaves nothing that looks finished, and the next one succee
   expect(existsSync(path)).toBe(true);
 });
 
-test("the lock of a builder that is gone is taken over", async () => {
+test("the lock of a builder that is gone is taken over, and what it had begun is removed", async () => {
   const path = join(folder, "thing");
   mkdirSync(`${path}.lock`);
   // A pid that cannot be: the kernel's largest is 2^22.
   writeFileSync(join(`${path}.lock`, "pid"), "99999999");
+  mkdirSync(`${path}.99999999`);
   await once(path, maker().make);
   expect(readdirSync(folder)).toEqual(["thing"]);
 });
