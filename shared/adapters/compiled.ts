@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import type { Policy } from "#shared/domain/policy.ts";
 import type { Registry } from "#shared/domain/registry.ts";
+import { loadPolicy } from "#shared/policy/load.ts";
 
 /** Every bundle carries the files here; a function runs in the bundle's root. `COMPILED_DIR` names another folder. */
 const FOLDER = join(".build", "compiled");
@@ -12,20 +13,28 @@ export function readCompiled(folder: string = process.env["COMPILED_DIR"] ?? FOL
   readonly policy: Policy;
   readonly registry: Registry;
 } {
-  return {
-    policy: read<Policy>(join(folder, "policy.json"), "falco-responder/policy/1"),
-    registry: read<Registry>(join(folder, "registry.json"), "falco-responder/registry/1"),
-  };
+  return { policy: loadPolicy(text(join(folder, "policy.json"))), registry: readRegistry(join(folder, "registry.json")) };
 }
 
-/** Its shape was checked when it was packaged: here only that it is that file. */
-function read<T extends { readonly schema: string }>(path: string, schema: T["schema"]): T {
-  let content: T;
+function readRegistry(path: string): Registry {
+  let content: Partial<Registry> | null;
   try {
-    content = JSON.parse(readFileSync(path, "utf8")) as T;
+    content = JSON.parse(text(path)) as Partial<Registry> | null;
+  } catch (thrown) {
+    if (thrown instanceof PipelineError) throw thrown;
+    throw new PipelineError("config_invalid", `${path} is no JSON; package the service again`, { cause: thrown });
+  }
+  // Its shape was checked when it was packaged: here only that it is that file.
+  if (content?.schema !== SCHEMA) throw new PipelineError("config_invalid", `${path} is no ${SCHEMA}; package the service again`);
+  return content as Registry;
+}
+
+const SCHEMA: Registry["schema"] = "falco-responder/registry/1";
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
   } catch (thrown) {
     throw new PipelineError("config_invalid", `${path} cannot be read: ${messageOf(thrown)}; package the service again`, { cause: thrown });
   }
-  if (content?.schema !== schema) throw new PipelineError("config_invalid", `${path} is no ${schema}; package the service again`);
-  return content;
 }
