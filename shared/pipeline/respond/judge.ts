@@ -53,7 +53,9 @@ export async function judge(entry: QueueEntry, receiveCount: number, ports: Resp
 function positionsOf(entry: QueueEntry, policy: Policy): readonly number[] {
   if (entry.policyVersion !== policy.version && entry.wholeAt === null) return matchAlert(policy, entry.alert);
   const named = new Set(entry.rules);
-  return policy.rules.flatMap(({ name }, position) => (named.has(name) ? [position] : []));
+  const positions = policy.rules.flatMap(({ name }, position) => (named.has(name) ? [position] : []));
+  // A cut alert whose rules a newer policy has renamed: what is left of it still speaks.
+  return positions.length > 0 || named.size === 0 ? positions : matchAlert(policy, entry.alert);
 }
 
 /** Whoever may not accuse selects no target: nothing is looked up for a forged line. */
