@@ -52,18 +52,14 @@ export function decodeDocument(data: string): Decoded {
   return { kind: "data", account: owner, logGroup, logStream, events: logEvents };
 }
 
-/** One element of `logEvents`; null when it has not the shape of an event. */
-export function readLogEvent(value: unknown): LogEvent | null {
-  if (!isRecord(value) || typeof value["message"] !== "string") return null;
-  const { id, timestamp, message } = value;
-  if (typeof id !== "string" || typeof timestamp !== "number") return null;
-  return { id, timestamp, message };
-}
+/** Whether an element of `logEvents` has the shape of an event. */
+export const isLogEvent = (value: unknown): value is LogEvent =>
+  isRecord(value) && typeof value["message"] === "string" && typeof value["id"] === "string" && typeof value["timestamp"] === "number";
 
 /** 32 hex: the same whenever CloudWatch or Lambda delivers these events together again, whatever the compression. */
 export function batchId(batch: LogBatch): string {
   let text = `${batch.account}\n${batch.logGroup}\n${batch.logStream}\n`;
-  for (const event of batch.events) text += `${readLogEvent(event)?.id ?? JSON.stringify(event)}\n`;
+  for (const event of batch.events) text += `${isLogEvent(event) ? event.id : JSON.stringify(event)}\n`;
   return hash("sha256", text, "hex").slice(0, 32);
 }
 

@@ -7,7 +7,7 @@ import { ageClass, similarText } from "#shared/pipeline/ingest/coalesce.ts";
 import type { Kept } from "#shared/pipeline/ingest/kept.ts";
 import { Tally } from "#shared/pipeline/ingest/outcome.ts";
 import { matchAlert } from "#shared/policy/match.ts";
-import { type LogBatch, type LogEvent, readLogEvent } from "#shared/wire/cloudwatch.ts";
+import { isLogEvent, type LogBatch, type LogEvent } from "#shared/wire/cloudwatch.ts";
 import { type Joined, Joiner, type Placed } from "#shared/wire/envelopes/join.ts";
 import { readJoined, readMessage } from "#shared/wire/envelopes/read-message.ts";
 import type { Reading } from "#shared/wire/envelopes/reading.ts";
@@ -74,8 +74,8 @@ class BatchSorter {
     const { events } = this.#batch;
     const mergeKeys = this.#origin.cluster?.mergeKeys ?? [];
     for (let at = 0; at < events.length; at++) {
-      const event = readLogEvent(events[at]);
-      if (event === null) this.#unreadable(null, JSON.stringify(events[at]) ?? "", "not the shape of a log event", null);
+      const event = events[at];
+      if (!isLogEvent(event)) this.#unreadable(null, JSON.stringify(event) ?? "", "not the shape of a log event", null);
       else this.#settle(readMessage(event.message, mergeKeys, this.#joiner.open), event, at);
     }
     for (const line of this.#joiner.end()) this.#line(line);
@@ -189,8 +189,8 @@ class BatchSorter {
   }
 
   #event(at: number): LogEvent {
-    const event = readLogEvent(this.#batch.events[at]);
-    if (event === null) throw new Error(`event ${at} was readable before`);
+    const event = this.#batch.events[at];
+    if (!isLogEvent(event)) throw new Error(`event ${at} was readable before`);
     return event;
   }
 }

@@ -46,16 +46,23 @@ function decimal(text: string): { readonly digits: string; readonly exponent: nu
 export function wholeNumberText(source: string, key: string, value: number, from: number): string | null {
   const label = `"${key}":`;
   const at = source.indexOf(label, from);
-  if (at < 1 || !BEFORE_KEY.includes(source.charCodeAt(at - 1))) return null;
+  if (at < 1) return null;
+  const before = source.charCodeAt(at - 1);
+  if (before !== COMMA && before !== OPEN && before !== BLANK) return null;
   const start = at + label.length;
   let end = start;
-  if (source.charCodeAt(end) === MINUS) end++;
-  while (source.charCodeAt(end) >= ZERO && source.charCodeAt(end) <= NINE) end++;
-  const next = source.charCodeAt(end);
-  if (next !== COMMA && next !== CLOSE) return null;
+  let char = source.charCodeAt(end);
+  if (char === MINUS) char = source.charCodeAt(++end);
+  while (char >= ZERO && char <= NINE) char = source.charCodeAt(++end);
+  if (char !== COMMA && char !== CLOSE) return null;
   const text = source.slice(start, end);
   return Number(text) === value ? text : null;
 }
 
-const [OPEN, CLOSE, COMMA, BLANK, MINUS, ZERO, NINE] = [123, 125, 44, 32, 45, 48, 57];
-const BEFORE_KEY = [OPEN, COMMA, BLANK];
+const OPEN = 123;
+const CLOSE = 125;
+const COMMA = 44;
+const BLANK = 32;
+const MINUS = 45;
+const ZERO = 48;
+const NINE = 57;

@@ -5,4 +5,7 @@ import { hash } from "node:crypto";
  * many ways of shipping one line give one id.
  */
 export const alertId = (cluster: string | null, rule: string, time: string | null, canonicalFields: string): string =>
-  hash("sha256", `${JSON.stringify([cluster, rule, time])}${canonicalFields}`, "hex");
+  hash("sha256", `${part(cluster)}${part(rule)}${part(time)}${canonicalFields}`, "hex");
+
+/** With its length, so that no part can be shifted into another. */
+const part = (text: string | null): string => (text === null ? "-" : `${text.length}:${text}`);

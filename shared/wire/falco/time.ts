@@ -3,7 +3,8 @@ const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,12})?(?:Z|[+-]\d\d:?\d\d)$
 /** ms since the epoch of Falco's `time`; null without a zone or in any other form: an alert without time does not act. */
 export function readTimeMs(text: string): number | null {
   if (!ISO.test(text)) return null;
-  const ms = Date.parse(/[+-]\d{4}$/.test(text) ? `${text.slice(0, -2)}:${text.slice(-2)}` : text);
+  const zoned = text.endsWith("Z") || text.charAt(text.length - 3) === ":" ? text : `${text.slice(0, -2)}:${text.slice(-2)}`;
+  const ms = Date.parse(zoned);
   return Number.isNaN(ms) ? null : ms;
 }
 
