@@ -1,5 +1,5 @@
 import { PipelineError } from "#shared/domain/error.ts";
-import type { AlertQueue, DeadLetters, OutgoingEntry } from "#shared/ports/alert-queue.ts";
+import type { AlertQueue, OutgoingEntry } from "#shared/ports/alert-queue.ts";
 import { decodeEntry, encodeEntry } from "#shared/wire/queue-entry.ts";
 
 /** A FIFO deduplicates for five minutes. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-exactly-once-processing.html */
@@ -39,14 +39,5 @@ export class FakeAlertQueue implements AlertQueue {
     }
     this.#seen.set(key, this.#now());
     this.sent.push({ ...outgoing, entry: decodeEntry(body) });
-  }
-}
-
-export class FakeDeadLetters implements DeadLetters {
-  readonly letters: { readonly body: string; readonly because: string }[] = [];
-
-  put(body: string, because: string): Promise<void> {
-    this.letters.push({ body, because });
-    return Promise.resolve();
   }
 }
