@@ -14,6 +14,7 @@ const entries = {
   test: { file: "scripts/test.ts", lab: true },
   check: { file: "scripts/check.ts", lab: false },
   bench: { file: "test/bench/main.ts", lab: true },
+  deploy: { file: "node_modules/osls/bin/serverless.js", args: ["deploy"], lab: false },
 };
 
 const [name = "", ...args] = process.argv.slice(2);
@@ -171,7 +172,7 @@ if (major === null || Number(major) < NODE_MAJOR) {
   );
 }
 
-const child = spawn(node, [join(root, entry.file), ...args], {
+const child = spawn(node, [join(root, entry.file), ...(entry.args ?? []), ...args], {
   cwd: root,
   stdio: "inherit",
   env: {
