@@ -286,10 +286,17 @@ describe("hostile and large", () => {
     expect(ports.telemetry.lines).toHaveLength(1);
   });
 
+  test("what is kept is what the published schema says", async () => {
+    const validate = schema("unreadable.json");
+    const { ports } = await run(["{torn", "18:59:58.123456789: Critical A shell was spawned (user=root)"]);
+    await ingest({ awslogs: { data: "@@@" } }, ports, signal);
+    const lines = [...ports.unreadable.objects.values()].flatMap((body) => body.trimEnd().split("\n"));
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(validate(JSON.parse(line)), JSON.stringify(validate.errors)).toBe(true);
+  });
+
   test("what is sent is what the published schema says", async () => {
-    const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(
-      JSON.parse(readFileSync(new URL("../../infra/schemas/queue-entry.json", import.meta.url), "utf8")) as object,
-    );
+    const validate = schema("queue-entry.json");
     const messages = [
       alertText(),
       alertText({ fields: { "container.id": "host" }, time: "" }),
@@ -301,6 +308,11 @@ describe("hostile and large", () => {
     for (const { entry } of ports.queue.sent) expect(validate(entry), JSON.stringify(validate.errors)).toBe(true);
   });
 });
+
+const schema = (name: string) =>
+  new Ajv2020({ strict: true, allowUnionTypes: true }).compile(
+    JSON.parse(readFileSync(new URL(`../../infra/schemas/${name}`, import.meta.url), "utf8")) as object,
+  );
 
 function neverSent(): never {
   throw new Error("nothing was sent");

@@ -1,6 +1,6 @@
 import type { LogBatch } from "#shared/wire/cloudwatch.ts";
 
-/** One event that could not be read, as it is kept: a line of JSON (infra/schemas: falco-responder/unreadable/1). */
+/** One event that could not be read, as it is kept: a line of JSON (infra/schemas/unreadable.json). */
 export interface Kept {
   readonly eventId: string | null;
   readonly timestamp: number | null;
