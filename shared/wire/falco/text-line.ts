@@ -11,8 +11,11 @@ const TEXT_ALERT =
 /** `2026-04-06T15:31:32+0000: ` or `Tue Jun  1 10:34:50 2021: `: Falco's own log; `* `: its driver loader; indented: lists and statistics. */
 const FALCO_LOG =
   /^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}: |[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}: |\* | {2,}|\[libs\]|LOAD_ERR_|Driver |Events detected: |Rule counts by severity|Triggered rules by rule name|Syscall event drop)/;
-/** Keys of an alert in the middle of a text, plain or as quoted inside another string. */
-const ALERT_KEYS = /\\*"(?:rule|output_fields)\\*"\s*:/;
+/**
+ * Keys of an alert in the middle of a text, plain or as quoted inside another string. It begins with the quote: a run of backslashes, which
+ * an attacker may make as long as a line, must not be read once from each of its places.
+ */
+const ALERT_KEYS = /"(?:rule|output_fields)\\*"\s*:/;
 
 export function readTextLine(line: string): TextLine {
   if (line.trim() === "") return { kind: "ignored", reason: "empty line" };
