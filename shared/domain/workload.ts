@@ -54,7 +54,8 @@ export type Resolution =
   | { readonly kind: "found"; readonly workload: Workload; readonly how: string }
   /** Verified, and already stopping, stopped or deleted: nothing is left to do. */
   | { readonly kind: "gone"; readonly workload: Workload; readonly because: string }
-  | { readonly kind: "unverified"; readonly because: string };
+  /** `soon`: a container that may be the accused one has started and is not reported yet; asked again a little later, it may be found. */
+  | { readonly kind: "unverified"; readonly because: string; readonly soon?: true };
 
 /** "service/web", "Deployment/api", or the workload's own name: for people and for identity. */
 export const ownerName = (workload: Workload): string | null =>

@@ -13,14 +13,15 @@ const YOUNG_MS = 120_000;
 /** Between three looks; together short beside the queue's visibility. */
 const PAUSES_MS = [1_500, 3_000] as const;
 
-/** Looks, and looks again at most twice while a young alert's container may not be reported yet. What is then not verified stays so. */
+/** Looks, and looks again at most twice while a young alert's container may not be reported yet. What is then not verified may be `soon`. */
 export async function lookAgain(alert: Alert, clock: Clock, signal: AbortSignal, look: () => Promise<Look>): Promise<Resolution> {
   let seen = await look();
+  const mayAppear = (): boolean => seen.lagging && alert.timeMs !== null && Math.abs(clock.now() - alert.timeMs) < YOUNG_MS;
   for (const pause of PAUSES_MS) {
-    if (seen.resolution.kind !== "unverified" || !seen.lagging) break;
-    if (alert.timeMs === null || Math.abs(clock.now() - alert.timeMs) >= YOUNG_MS) break;
+    if (seen.resolution.kind !== "unverified" || !mayAppear()) break;
     await clock.sleep(pause, signal);
     seen = await look();
   }
-  return seen.resolution;
+  const { resolution } = seen;
+  return resolution.kind === "unverified" && mayAppear() ? { ...resolution, soon: true } : resolution;
 }

@@ -146,6 +146,31 @@ test("a control plane that cannot be asked: retried at first, then held and told
   expect(world.table.ofType("note")).toHaveLength(1);
 });
 
+test("a target that the control plane does not report yet: the message comes again and acts, and is held only when patience ends", async () => {
+  const unreported = (world: World) => {
+    const task = world.ecs.run({ family: "web" });
+    world.ecs.change(task.taskArn, { containers: task.containers.map((container) => ({ ...container, runtimeId: null })) });
+    return { task, entry: taskEntry(world, { taskArn: task.taskArn, containerId: task.containers[0]?.runtimeId ?? "" }) };
+  };
+  const late = new World();
+  const { task, entry } = unreported(late);
+  await expect(send(late, entry)).rejects.toMatchObject({ code: "timed_out", retryable: true });
+  expect(late.table.all()).toEqual([]);
+  late.ecs.change(task.taskArn, { containers: task.containers });
+  expect(await send(late, entry, 2)).toMatchObject({ acted: ["done"] });
+
+  for (const [receiveCount, laterMs] of [
+    [5, 0],
+    [2, 120_000],
+  ] as const) {
+    const never = new World();
+    const lost = unreported(never).entry;
+    never.later(laterMs);
+    expect(await send(never, lost, receiveCount)).toMatchObject({ decisions: ["hold"] });
+    expect(never.table.ofType("note")).toHaveLength(1);
+  }
+});
+
 test("rights that are missing are no matter of patience: held at once", async () => {
   const world = new World();
   world.ecs.fail("describe", new PipelineError("aws_denied", "no"));

@@ -22,7 +22,7 @@ export interface Verdict {
   readonly channels: readonly string[];
 }
 
-/** From this receive on, a control plane that cannot be asked is a hold: people are told while the alert is still fresh. */
+/** From this receive on, a control plane that cannot be asked or lags is a hold: people are told while the alert is still fresh. */
 const LAST_PATIENT_RECEIVE = 4;
 
 /** Null: no policy rule matches, now that the workload is known, and there is nothing to tell. */
@@ -72,7 +72,11 @@ async function look(
   signal: AbortSignal,
 ): Promise<Resolution> {
   try {
-    return await resolve(entry, cluster, access, clock, signal);
+    const resolution = await resolve(entry, cluster, access, clock, signal);
+    // Held now, it would be swallowed with its like: the queue takes similar alerts of the same minute for this one.
+    if (resolution.kind === "unverified" && resolution.soon === true && receiveCount <= LAST_PATIENT_RECEIVE)
+      throw new PipelineError("timed_out", `a container that may be the accused one is not reported yet in ${cluster.name}`);
+    return resolution;
   } catch (thrown) {
     if (!(thrown instanceof PipelineError)) throw thrown;
     if (thrown.retryable && receiveCount <= LAST_PATIENT_RECEIVE) throw thrown;
