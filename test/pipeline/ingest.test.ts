@@ -198,6 +198,13 @@ describe("similar alerts", () => {
     expect(new Set(ports.queue.sent.map(({ dedup }) => dedup)).size).toBe(2);
   });
 
+  test("two containers of one Fargate task, whose ids begin alike, are two messages of one group", async () => {
+    const of = (end: string) => alertText({ fields: { "container.id": `${"c".repeat(32)}-${end}` } });
+    const { ports } = await run([of("1000000001"), of("1000000002")]);
+    expect(new Set(ports.queue.sent.map(({ dedup }) => dedup)).size).toBe(2);
+    expect(new Set(ports.queue.sent.map(({ group }) => group)).size).toBe(1);
+  });
+
   test("one container is one group, whatever the rule; the group's name holds no text of the alert", async () => {
     const { ports } = await run([alertText(), alertText({ rule: "Other" }), alertText({ fields: { "container.id": "host" } })]);
     const groups = ports.queue.sent.map(({ group }) => group);

@@ -16,7 +16,8 @@ export function ageClass(timeMs: number | null, nowMs: number, maxAgeSeconds: nu
 
 /** What an alert speaks of, as far as it tells: its container, else the host or the machine Falco ran on. */
 export function subjectText(alert: Alert): string {
-  if (alert.containerId !== null) return alert.containerId.slice(0, 12);
+  // All containers of a Fargate task begin alike, and a policy rule may mean one of them.
+  if (alert.containerId !== null) return alert.containerId.includes("-") ? alert.containerId : alert.containerId.slice(0, 12);
   return `${alert.onHost ? "host" : "none"} ${alert.hostname ?? ""}`;
 }
 
