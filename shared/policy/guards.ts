@@ -69,6 +69,7 @@ function notAMirror({ resolution }: Question): string | null {
     : null;
 }
 
+/** Case does not matter: ECS takes "Falco" and "falco" for two services, and whoever protects one means the other. */
 function unprotected({ policy, resolution }: Question): string | null {
   const target = targetOf(resolution);
   if (target === null) return null;
@@ -81,7 +82,7 @@ function unprotected({ policy, resolution }: Question): string | null {
     ["priority class", protect.priorityClasses, target.kind === "pod" ? target.priorityClass : null],
   ];
   for (const [what, globs, name] of names) {
-    if (name !== null && globs.some((glob) => globTest(glob)(name))) return `${what} ${name} is protected`;
+    if (name !== null && globs.some((glob) => globTest(glob.toLowerCase())(name.toLowerCase()))) return `${what} ${name} is protected`;
   }
   return protectedByLabel(protect, target);
 }
@@ -90,7 +91,10 @@ function unprotected({ policy, resolution }: Question): string | null {
 function protectedByLabel(protect: Protect, target: Workload): string | null {
   const marks = [...Object.entries(target.labels), ...(target.kind === "pod" ? Object.entries(target.annotations) : [])];
   for (const [key, wanted] of Object.entries(protect.labels)) {
-    const hit = marks.some(([name, value]) => name === key && (wanted === "*" || value.trim().toLowerCase() === wanted.toLowerCase()));
+    const hit = marks.some(
+      ([name, value]) =>
+        name.toLowerCase() === key.toLowerCase() && (wanted === "*" || value.trim().toLowerCase() === wanted.toLowerCase()),
+    );
     if (hit) return `the label ${key} protects it`;
   }
   return null;

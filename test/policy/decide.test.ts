@@ -66,6 +66,17 @@ describe("any doubt is a hold", () => {
     ["the service is protected", acting({ policy: protecting({ services: ["web"] }) }), "service web is protected"],
     ["the family is protected", acting({ policy: protecting({ families: ["w?b"] }) }), "family web is protected"],
     [
+      "the service is protected in another case",
+      acting({ policy: protecting({ services: ["Falco-*"] }), resolution: found(taskOf({ service: "fALCO-sensor" })) }),
+      "is protected",
+    ],
+    ["the family is protected in another case", acting({ policy: protecting({ families: ["WEB"] }) }), "family web is protected"],
+    [
+      "a tag protects it whose key is in another case",
+      acting({ policy: protecting({ labels: { Keep: "true" } }), resolution: found(taskOf({ labels: { keep: "true" } })) }),
+      "label Keep",
+    ],
+    [
       "a tag protects it",
       acting({ policy: protecting({ labels: { keep: "true" } }), resolution: found(taskOf({ labels: { keep: "True" } })) }),
       "label keep",
