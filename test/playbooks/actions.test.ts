@@ -112,6 +112,14 @@ describe("ecs:stop-task", () => {
     expect((await stop.verify(plan, reach, never)).kind).toBe("done");
   });
 
+  test("an answer that neither describes the task nor calls it missing proves nothing", async () => {
+    const { plan, ecs, reach } = await taskWorld();
+    ecs.describe = () => Promise.resolve({ tasks: [], missing: [] });
+    expect(await stop.verify(plan, reach, never)).toMatchObject({ kind: "pending", begun: true });
+    ecs.describe = (arns) => Promise.resolve({ tasks: [], missing: [...arns] });
+    expect(await stop.verify(plan, reach, never)).toMatchObject({ kind: "done" });
+  });
+
   test("an agent that has lost its connection is pending, never done", async () => {
     const { ecs, plan, reach } = await taskWorld();
     ecs.ticksToStop = Number.POSITIVE_INFINITY;

@@ -32,10 +32,12 @@ export const stopTask: Playbook = {
 
   async verify(plan, { cluster, access }, signal) {
     const { taskArn } = taskOf(plan);
-    const { tasks } = await (await access.tasks(cluster)).describe([taskArn], signal);
+    const { tasks, missing } = await (await access.tasks(cluster)).describe([taskArn], signal);
     const task = tasks.find((found) => found.taskArn === taskArn);
     // ECS shows a stopped task for at least an hour and forgets only stopped ones; this one was described when it was resolved.
-    if (task === undefined) return { kind: "done", because: "ECS no longer knows the task" };
+    if (task === undefined && missing.includes(taskArn)) return { kind: "done", because: "ECS no longer knows the task" };
+    // An answer about nothing proves nothing. What was asked for may have been.
+    if (task === undefined) return { kind: "pending", begun: true, because: "ECS answered without a word about the task" };
     if (task.lastStatus === "STOPPED") return { kind: "done", because: "ECS reports the task STOPPED" };
     return task.desiredStatus === "STOPPED"
       ? { kind: "pending", begun: true, because: `ECS wants the task STOPPED, the agent reports ${task.lastStatus}` }
