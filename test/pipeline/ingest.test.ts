@@ -165,6 +165,9 @@ describe("the accuser", () => {
     expect((await first(alertText(), {}, both))?.entry.cluster).toBe("narrow");
     const twin = fakeIngestPorts({ registry: { ...registry, clusters: [ecsCluster, { ...ecsCluster, name: "twin" }] } });
     expect((await first(alertText(), {}, twin))?.entry).toMatchObject({ cluster: null, accuser: { verified: false } });
+    const listedTwice = { ...ecsCluster, name: "twin", sources: [...ecsCluster.sources, ...ecsCluster.sources] };
+    const again = fakeIngestPorts({ registry: { ...registry, clusters: [ecsCluster, listedTwice] } });
+    expect((await first(alertText(), {}, again))?.entry).toMatchObject({ cluster: null, accuser: { verified: false } });
   });
 });
 

@@ -20,7 +20,7 @@ export function originOf(registry: Registry, batch: LogBatch): Origin {
   for (const cluster of registry.clusters) {
     for (const { logGroup, streamPrefix } of cluster.sources) {
       if (logGroup !== batch.logGroup || !batch.logStream.startsWith(streamPrefix) || streamPrefix.length < longest) continue;
-      twice = streamPrefix.length === longest && best !== cluster;
+      twice = streamPrefix.length === longest && (twice || best !== cluster);
       best = cluster;
       longest = streamPrefix.length;
     }
