@@ -13,6 +13,7 @@ const entries = {
   alert: { file: "lab/alert.ts", lab: false },
   test: { file: "scripts/test.ts", lab: true },
   check: { file: "scripts/check.ts", lab: false },
+  adversarial: { file: "test/adversarial/main.ts", lab: false },
   bench: { file: "test/bench/main.ts", lab: true },
   deploy: { file: "node_modules/osls/bin/serverless.js", args: ["deploy"], lab: false },
 };
