@@ -56,7 +56,7 @@ async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal
   const sorted = sortBatch(batch, registry, policy, nowMs);
   const report = sorted.tally.report(id, batch.events.length);
   const large: { readonly key: string; readonly body: string }[] = [];
-  const clusterHash = shortHash(sorted.origin.cluster?.name ?? "");
+  const clusterHash = sorted.origin.cluster === null ? null : shortHash(sorted.origin.cluster.name);
   const outgoing = sorted.similar.map((similar) => outgoingOf(similar, sorted, batch, id, policy, nowMs, clusterHash, large));
   const writes: Promise<unknown>[] = large.map(({ key, body }) => unreadable.put(key, body, "text/plain; charset=utf-8", signal));
   if (sorted.kept.length > 0) {
@@ -81,7 +81,7 @@ function outgoingOf(
   id: string,
   policy: Policy,
   nowMs: number,
-  clusterHash: string,
+  clusterHash: string | null,
   large: { readonly key: string; readonly body: string }[],
 ): OutgoingEntry {
   const { alert, because, rules, tell: reason, sensor, alerts, eventId, raw } = similar;

@@ -145,6 +145,18 @@ describe("the accuser", () => {
     expect((await run([alertText()], fakeIngestPorts({ policy: none }))).ports.queue.sent).toEqual([]);
   });
 
+  test("made-up lines that differ in all an attacker chooses are one message of one group; a registered stream's are not", async () => {
+    const lines = Array.from({ length: 50 }, (_, n) =>
+      alertText({ rule: `Rule ${n}`, fields: { "container.id": n.toString(16).padStart(12, "0") } }),
+    );
+    const forged = await run(lines, fakeIngestPorts(), { logStream: "forged/1" });
+    expect(forged.report).toMatchObject({ queued: 1, coalesced: 49 });
+    expect(forged.ports.queue.sent[0]?.entry).toMatchObject({ count: 50, cluster: null, accuser: { verified: false } });
+    const others = await run([alertText({ rule: "Yet another" })], fakeIngestPorts(), { logStream: "forged/2" });
+    expect(others.ports.queue.sent[0]?.dedup).toBe(forged.ports.queue.sent[0]?.dedup);
+    expect((await run(lines)).report.queued).toBe(50);
+  });
+
   test.each([
     ["static.cluster", "prod", "shop"],
     ["static.account", "111122223333", "999999999999"],

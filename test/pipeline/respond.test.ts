@@ -249,6 +249,17 @@ test("an unregistered line is told to every channel although no rule matched", a
   expect(world.table.ofType("note")).toHaveLength(1);
 });
 
+test("made-up lines about many containers are one incident and one message", async () => {
+  const world = new World();
+  for (let n = 0; n < 20; n++) {
+    const containerId = n.toString(16).padStart(12, "0");
+    const entry = { ...taskEntry(world, { ...accused(world), containerId }), cluster: null, tell: "line from an unregistered stream" };
+    await send(world, { ...entry, accuser: { ...entry.accuser, verified: false, because: "unregistered", logStream: `forged/${n}` } });
+  }
+  expect(world.bodies<IncidentBody>("incident")).toMatchObject([{ count: 20 }]);
+  expect(world.table.ofType("note")).toHaveLength(1);
+});
+
 test("a policy that changed since ingest is matched again, also for a cut alert whose rules it no longer names", async () => {
   const renamed = { ...shellRule, name: "renamed" };
   for (const wholeAt of [null, "oversized/1"]) {

@@ -23,7 +23,8 @@ export function subjectText(alert: Alert): string {
 
 /**
  * One similar alert of a batch stands for all: same cluster, subject, rule, priority, matched policy rules, accuser, age class and reason to tell.
- * The free texts stand last and with their lengths: nothing that an attacker writes shifts the parts.
+ * The free texts stand last and with their lengths: nothing that an attacker writes shifts the parts. Lines that no cluster is registered for
+ * accuse nobody, and whoever makes them up chooses rule and container too: neither makes them another message, so they cannot flood.
  */
 export function similarText(
   cluster: string | null,
@@ -33,13 +34,16 @@ export function similarText(
   age: AgeClass,
   tell: string | null,
 ): string {
+  if (cluster === null) return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n`;
   const subject = subjectText(alert);
-  return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n${cluster ?? ""}\n${subject.length} ${subject}${alert.rule}`;
+  return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n${cluster}\n${subject.length} ${subject}${alert.rule}`;
 }
 
-/** SQS MessageGroupId: one container's alerts stay in order. `clusterHash`: `shortHash` of the cluster's name. */
-export const groupOf = (clusterHash: string, alert: Alert): string =>
-  `${clusterHash.slice(0, 16)}-${alert.containerId === null ? shortHash(subjectText(alert)) : alert.containerId.slice(0, 12)}`;
+/** SQS MessageGroupId: one container's alerts stay in order. `clusterHash`: `shortHash` of the cluster's name; null: no cluster, one group. */
+export const groupOf = (clusterHash: string | null, alert: Alert): string =>
+  clusterHash === null
+    ? "0"
+    : `${clusterHash.slice(0, 16)}-${alert.containerId === null ? shortHash(subjectText(alert)) : alert.containerId.slice(0, 12)}`;
 
 /** 32 hex. */
 export const shortHash = (text: string): string => hash("sha256", text, "hex").slice(0, 32);

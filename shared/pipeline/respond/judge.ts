@@ -5,6 +5,7 @@ import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import { ownerName, type Resolution } from "#shared/domain/workload.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import { sightingKey } from "#shared/playbooks/ecs/resolve.ts";
 import { playbooks, resolve } from "#shared/playbooks/index.ts";
 import { decide, matchingRules } from "#shared/policy/decide.ts";
 import { matchAlert } from "#shared/policy/match.ts";
@@ -27,12 +28,33 @@ const LAST_PATIENT_RECEIVE = 4;
 
 /** Null: no policy rule matches, now that the workload is known, and there is nothing to tell. */
 export async function judge(entry: QueueEntry, receiveCount: number, ports: RespondPorts, signal: AbortSignal): Promise<Verdict | null> {
-  const { policy, registry, clock } = ports;
+  const { policy, registry } = ports;
   const cluster = registry.clusters.find(({ name }) => name === entry.cluster) ?? null;
   const rules = positionsOf(entry, policy);
   const candidates = rules.map((position) => policy.rules[position]).filter((rule) => rule !== undefined);
   if (candidates.length === 0 && entry.tell === null) return null;
-  const resolution = cluster !== null && wantsTarget(entry, candidates) ? await look(entry, cluster, receiveCount, ports, signal) : null;
+  const wanted = cluster !== null && wantsTarget(entry, candidates) ? cluster : null;
+  const remembered = wanted === null ? null : recall(entry, wanted, ports);
+  const resolution = remembered ?? (wanted === null ? null : await look(entry, wanted, receiveCount, ports, signal));
+  const verdict = weigh(entry, cluster, rules, resolution, ports);
+  // What is remembered serves to tell; whoever is to be touched is looked at again, now, with all its guards.
+  if (remembered === null || wanted === null || !verdict?.decisions.some(({ kind }) => kind === "act")) return verdict;
+  return weigh(entry, cluster, rules, await look(entry, wanted, receiveCount, ports, signal), ports);
+}
+
+function recall(entry: QueueEntry, cluster: Cluster, { sightings, clock }: RespondPorts): Resolution | null {
+  const key = cluster.kind === "ecs" ? sightingKey(entry, clock.now()) : null;
+  return key === null ? null : (sightings?.recall(key, clock.now()) ?? null);
+}
+
+function weigh(
+  entry: QueueEntry,
+  cluster: Cluster | null,
+  rules: readonly number[],
+  resolution: Resolution | null,
+  ports: RespondPorts,
+): Verdict | null {
+  const { policy, clock } = ports;
   const question = { entry, policy, cluster, resolution, nowMs: clock.now(), rules };
   const matched = matchingRules(question);
   if (matched.length === 0 && entry.tell === null) return null;
@@ -68,11 +90,14 @@ async function look(
   entry: QueueEntry,
   cluster: Cluster,
   receiveCount: number,
-  { access, clock, telemetry }: RespondPorts,
+  { access, clock, telemetry, sightings }: RespondPorts,
   signal: AbortSignal,
 ): Promise<Resolution> {
   try {
-    const resolution = await resolve(entry, cluster, access, clock, signal);
+    const key = cluster.kind === "ecs" ? sightingKey(entry, clock.now()) : null;
+    const known = key === null ? null : (sightings?.taskArn(key) ?? null);
+    const resolution = await resolve(entry, cluster, access, clock, signal, known);
+    if (key !== null) sightings?.note(key, resolution, clock.now());
     // Held now, it would be swallowed with its like: the queue takes similar alerts of the same minute for this one.
     if (resolution.kind === "unverified" && resolution.soon === true && receiveCount <= LAST_PATIENT_RECEIVE)
       throw new PipelineError("timed_out", `a container that may be the accused one is not reported yet in ${cluster.name}`);
@@ -94,7 +119,9 @@ function plannable(decision: Decision, resolution: Resolution | null): Decision 
   return planning.kind === "planned" ? decision : { kind: "hold", action: action.action, rule, because: planning.because };
 }
 
-function whoOf({ alert }: QueueEntry, resolution: Resolution | null): string {
+function whoOf({ alert, cluster, accuser }: QueueEntry, resolution: Resolution | null): string {
+  // Whoever makes up lines makes up containers, too: one incident and one message for all of them, not one each.
+  if (cluster === null) return `log group ${accuser.logGroup}`;
   if (resolution !== null && resolution.kind !== "unverified") return ownerName(resolution.workload) ?? resolution.workload.uid;
   if (alert.containerId !== null) return `container/${alert.containerId.slice(0, 12)}`;
   return `host/${alert.hostname ?? "(unnamed)"}`;
