@@ -3,7 +3,7 @@ import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
 
 /**
  * executing: one invocation has the lease and may act. requested: accepted, waiting to be seen in the world. done, failed, refused: final.
- * A final claim is never acted on again in its generation.
+ * A claim that is done is never acted on again in its generation; one that failed or was refused, only by another alert that finds its target.
  */
 export type ClaimState = "executing" | "requested" | "done" | "failed" | "refused";
 
@@ -33,6 +33,8 @@ export interface ClaimBody<P> {
   readonly looks: number;
   /** The unknown outcome was told: once is enough. */
   readonly escalated: boolean;
+  /** It replaced a claim that failed or was refused. */
+  readonly again?: true;
 }
 
 /** Longer than an invocation acts and verifies; after it anyone may look at the world and go on. */

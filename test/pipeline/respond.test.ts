@@ -232,6 +232,42 @@ test("a stop that is refused for lack of rights has certainly failed, and says s
   expect(receipts(world)[0]?.because).toContain("aws_denied");
 });
 
+test("a stop that failed is tried again by a later alert, not by a repeated one, and its success is told", async () => {
+  const world = new World();
+  const target = accused(world);
+  const entry = taskEntry(world, target);
+  world.ecs.fail("stop", new PipelineError("aws_denied", "the session has expired"));
+  expect(await send(world, entry)).toMatchObject({ acted: ["failed"] });
+  expect(await send(world, entry, 2)).toMatchObject({ acted: ["already"] });
+  expect(stops(world)).toBe(0);
+  expect(await send(world, taskEntry(world, target))).toMatchObject({ acted: ["done"] });
+  expect(receipts(world)).toMatchObject([{ outcome: "done" }]);
+  expect(world.bodies("claim")).toMatchObject([{ state: "done", fence: 2 }]);
+  expect(world.table.ofType("note").filter(({ phase }) => phase === "outcome")).toHaveLength(2);
+  expect(stops(world)).toBe(1);
+});
+
+test("a stop that keeps failing is not told each time", async () => {
+  const world = new World();
+  const target = accused(world);
+  for (let n = 0; n < 5; n++) {
+    world.ecs.fail("stop", new PipelineError("aws_denied", "no ecs:StopTask"));
+    expect(await send(world, taskEntry(world, target))).toMatchObject({ acted: ["failed"] });
+  }
+  expect(world.table.ofType("note").filter(({ phase }) => phase === "outcome")).toHaveLength(2);
+});
+
+test("a claim that failed in another incident does not spare the target", async () => {
+  const other = { ...shellRule, name: "other", match: { rule: ["Read sensitive file"] } };
+  const world = new World(policyOf([shellRule, other]));
+  const target = accused(world);
+  world.ecs.fail("stop", new PipelineError("aws_denied", "the session has expired"));
+  await send(world, taskEntry(world, target));
+  const second = taskEntry(world, target, { rules: ["other"], about: { rule: "Read sensitive file" } });
+  expect(await send(world, second)).toMatchObject({ acted: ["done"] });
+  expect(stops(world)).toBe(1);
+});
+
 test("a throttled stop comes again at once, looks at the world first and acts once", async () => {
   const world = new World();
   const entry = taskEntry(world, accused(world));

@@ -28,7 +28,8 @@ export async function act(recorded: Recorded, decision: Act, ports: RespondPorts
   if (target === null) throw new Error(`incident ${incident} decided to act on no target`);
   const key = claimKey(target.workload.uid, decision.action.action, generation);
   const there = await ports.table.get(key, signal);
-  if (there !== null) return await goOn(recorded, readClaim(there), ports, signal);
+  const earlier = there === null ? null : readClaim(there);
+  if (earlier !== null && !mayTryAgain(earlier.claim, recorded)) return await goOn(recorded, earlier, ports, signal);
 
   const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
   if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
@@ -38,14 +39,23 @@ export async function act(recorded: Recorded, decision: Act, ports: RespondPorts
   const evidence = await keepEvidence(recorded, target.workload, decision.action, ports, signal);
   if (evidence.kind === "failed" && decision.action.evidence === "required")
     return await hold(recorded, decision, `evidence is required and could not be kept: ${evidence.because}`, evidence, ports, signal);
-  return await claimAndCarryOut(recorded, decision, planning.plan, evidence, ports, signal);
+  return await claimAndCarryOut(recorded, decision, planning.plan, evidence, earlier, ports, signal);
 }
 
+/**
+ * A later alert has found the target running although an earlier claim on it failed or was refused: it may be claimed anew. Else one refusal
+ * would spare an offender for as long as its alerts keep the incident open.
+ */
+const mayTryAgain = ({ state, alert }: Claim, { body }: Recorded): boolean =>
+  (state === "failed" || state === "refused") && alert !== body.alert.id;
+
+/** `earlier`: the claim, not carried out, that the new one replaces. */
 async function claimAndCarryOut(
   recorded: Recorded,
   decision: Act,
   plan: Plan,
   evidence: Evidence,
+  earlier: Held | null,
   ports: RespondPorts,
   signal: AbortSignal,
 ): Promise<Acted> {
@@ -54,16 +64,21 @@ async function claimAndCarryOut(
     const nowMs = clock.now();
     const budget = await spend(plan.workload, recorded.body.alert, policy, table, nowMs, signal);
     if (!budget.ok) return await hold(recorded, decision, budget.because, evidence, ports, signal);
-    const claim = newClaim(recorded, plan, evidence, ports.newId(), nowMs);
+    const claim = { ...newClaim(recorded, plan, evidence, ports.newId(), nowMs), ...anew(earlier) };
+    const version = (earlier?.version ?? 0) + 1;
     const result = await table.transact(
       [
-        { op: "put", item: claimItem(claim, 1, nowMs), when: { kind: "absent" } },
+        {
+          op: "put",
+          item: claimItem(claim, version, nowMs),
+          when: earlier === null ? { kind: "absent" } : { kind: "version", version: earlier.version },
+        },
         { op: "check", key: SWITCH, when: { kind: "not-paused" } },
         ...budget.writes,
       ],
       signal,
     );
-    if (result.ok) return await carryOut({ claim, version: 1 }, false, ports, signal);
+    if (result.ok) return await carryOut({ claim, version }, false, ports, signal);
     if (result.failed.includes(0)) {
       const there = await table.get(claimKey(claim.target, claim.action, claim.generation), signal);
       return there === null ? "already" : await goOn(recorded, readClaim(there), ports, signal);
@@ -75,6 +90,9 @@ async function claimAndCarryOut(
   }
   throw new PipelineError("ledger_contention", `the budgets changed ${ATTEMPTS} times while a claim was made`);
 }
+
+const anew = (earlier: Held | null): Pick<Claim, "again" | "fence"> | null =>
+  earlier === null ? null : { again: true, fence: earlier.claim.fence + 1 };
 
 function newClaim({ incident, generation, body }: Recorded, plan: Plan, evidence: Evidence, owner: string, nowMs: number): Claim {
   return {

@@ -86,13 +86,15 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
 }
 
 async function outcomeNotes(
-  { receipt, incident, alert, channels, telling }: Settlement,
+  { receipt, incident, alert, channels, telling, claim }: Settlement,
   table: ClaimPorts["table"],
   nowMs: number,
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   if (telling === null) return [];
-  const topic = topicOf(receipt.target, `${receipt.action} ${telling}`);
+  // What was told of the claim before is no longer all: another outcome is another message, the same one is not.
+  const about = claim?.next.again === true ? `${telling} again: ${receipt.outcome}` : telling;
+  const topic = topicOf(receipt.target, `${receipt.action} ${about}`);
   const writes: Write[] = [];
   for (const channel of channels) {
     const item = newNote({ incident, channel, phase: "outcome", topic, alert, target: receipt.target }, nowMs);
