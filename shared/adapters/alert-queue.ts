@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type BatchResultErrorEntry, SendMessageBatchCommand, type SendMessageBatchRequestEntry, SQSClient } from "@aws-sdk/client-sqs";
 import { askAws } from "#shared/adapters/aws-error.ts";
 import { PipelineError } from "#shared/domain/error.ts";
@@ -26,10 +27,15 @@ export function sqsAlertQueue(urls: Readonly<Record<Lane, string>>, client: SQSC
     async send(entries, signal) {
       const batches = batchesOf(entries, urls);
       // Few at a time: ten thousand distinct alerts are a thousand calls.
+      const troubles: unknown[] = [];
       const sender = async (): Promise<void> => {
-        for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) await sendBatch(client, batch, signal);
+        for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+          // What SQS does not take must not keep the rest from the queue.
+          await sendBatch(client, batch, signal).catch((thrown: unknown) => troubles.push(thrown));
+        }
       };
       await Promise.all(Array.from({ length: Math.min(AT_ONCE, batches.length) }, sender));
+      if (troubles.length > 0) throw troubles[0];
     },
   };
 }
@@ -67,6 +73,8 @@ async function sendBatch(client: SQSClient, { queueUrl, entries }: Sendable, abo
     if (attempt === ATTEMPTS) throw refused("aws_throttled", failed);
     const again = new Set(failed.map(({ Id }) => Id));
     open = open.filter(({ Id }) => again.has(Id));
+    // A throttled queue asked again at once is throttled again, and Lambda's own retry is a minute away.
+    await sleep(Math.random() * 100 * 2 ** attempt, undefined, { signal: abortSignal });
   }
 }
 

@@ -95,6 +95,17 @@ test("lasting trouble rejects and may be tried again; what can never be taken re
   await expect(queueOn(refusing).send(await entries(1), signal)).rejects.toMatchObject({ code: "aws_rejected", retryable: false });
 });
 
+test("a message that SQS never takes keeps no other from the queue", async () => {
+  const all = await entries(205);
+  const poison = all[0]?.dedup;
+  await using double = await sqs(({ Entries }) =>
+    Entries.filter(({ MessageDeduplicationId }) => MessageDeduplicationId === poison).map(({ Id }) => ({ Id, SenderFault: true })),
+  );
+  await expect(queueOn(double).send(all, signal)).rejects.toMatchObject({ code: "aws_rejected" });
+  const asked = double.asked.flatMap((one) => sentIn(one).Entries.map(({ MessageDeduplicationId }) => MessageDeduplicationId));
+  expect(new Set(asked)).toEqual(new Set(all.map(({ dedup }) => dedup)));
+});
+
 test("nothing to send asks nothing", async () => {
   await using double = await sqs(() => []);
   await queueOn(double).send([], signal);
