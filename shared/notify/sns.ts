@@ -30,11 +30,15 @@ export function renderSns(view: IncidentView): SnsContent {
   };
 }
 
-/** SNS wants a subject that begins with a letter, number or punctuation mark. */
+/** SNS wants a subject that begins with a letter, number or punctuation mark. Full-width letters become plain ones first, and no link then. */
 const subject = (view: IncidentView, story: Story): string =>
   ascii(
-    inert(
-      `Falco ${view.alert?.priority ?? "alert"}: ${unlinked(story.headline)} [${cut(said(view.cluster?.name ?? "unknown cluster").said, 24)}]`,
+    unlinked(
+      ascii(
+        inert(
+          `Falco ${view.alert?.priority ?? "alert"}: ${story.headline} [${cut(said(view.cluster?.name ?? "unknown cluster").said, 24)}]`,
+        ),
+      ),
     ),
   )
     .replace(/\s+/g, " ")

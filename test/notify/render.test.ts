@@ -18,6 +18,12 @@ const mrkdwns = (one: Parameters<typeof renderSlack>[0]) =>
     .blocks.flatMap((block) => (block.type === "section" ? [block.text] : block.type === "context" ? block.elements : []))
     .map((text) => text.text);
 
+test.each(["http://evil.test/a", "ｈｔｔｐ：／／evil.test/a", "ｗｗｗ．evil.test"])("the subject links nothing: %s", (rule) => {
+  const { subject } = renderSns(view({ alert: { ...ALERT, rule } }));
+  expect(subject).toContain("evil");
+  expect(subject).not.toMatch(/http:|:\/\/|www\.evil/i);
+});
+
 describe("the report is true", () => {
   const says = (one: Parameters<typeof renderSns>[0]) => `${renderSns(one).subject}\n${renderSns(one).text}`;
 
