@@ -5,6 +5,7 @@ import { ecsTasks } from "#shared/adapters/tasks.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
+import type { Tasks } from "#shared/ports/tasks.ts";
 
 // ECS throttles per account and region, and the customer's deploys share the bucket: adaptive retries slow us down, not them.
 const RESILIENCE = {
@@ -16,7 +17,11 @@ const RESILIENCE = {
 /** ECS in the cluster's own region, with the role and external id that stand in the registry. One client, and one session, per role and region. */
 export function ecsTasksOpener(): ClusterAccess["tasks"] {
   const clients = new Map<string, ECSClient>();
+  const opened = new Map<Cluster, Tasks>();
   return (cluster) => {
+    // What is asked of a cluster at the same time is joined there: one object for all who ask.
+    const there = opened.get(cluster);
+    if (there !== undefined) return Promise.resolve(there);
     const key = JSON.stringify([cluster.region, cluster.roleArn, cluster.externalId]);
     let client = clients.get(key);
     if (client === undefined) {
@@ -27,7 +32,9 @@ export function ecsTasksOpener(): ClusterAccess["tasks"] {
       });
       clients.set(key, client);
     }
-    return Promise.resolve(ecsTasks(client, cluster));
+    const tasks = ecsTasks(client, cluster);
+    opened.set(cluster, tasks);
+    return Promise.resolve(tasks);
   };
 }
 

@@ -8,6 +8,7 @@ import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { BatchPorts } from "#shared/pipeline/respond/batch.ts";
+import { Sightings } from "#shared/playbooks/ecs/sightings.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 
 /**
@@ -28,6 +29,7 @@ export function liveRespondPorts(env: NodeJS.ProcessEnv, service: string, opener
     telemetry: liveTelemetry(service),
     policy,
     registry,
+    sightings: new Sightings(),
     newId: randomUUID,
   };
 }

@@ -18,7 +18,7 @@ export const playbooks: Readonly<Record<ActionName, Playbook>> = {
 
 /**
  * Whom the alert accuses, as the control plane of its cluster describes it. Only `found` may be acted on; any doubt is `unverified`.
- * Throws PipelineError when the control plane cannot be asked.
+ * `known`: the ECS task that the same claims led to before, asked about first. Throws PipelineError when the control plane cannot be asked.
  */
 export async function resolve(
   entry: QueueEntry,
@@ -26,6 +26,7 @@ export async function resolve(
   access: ClusterAccess,
   clock: Clock,
   signal: AbortSignal,
+  known: string | null = null,
 ): Promise<Resolution> {
   const { alert } = entry;
   if (entry.cluster !== cluster.name)
@@ -34,6 +35,6 @@ export async function resolve(
   if (alert.internal) return { kind: "unverified", because: "Falco speaks of itself" };
   if (alert.containerId === null) return { kind: "unverified", because: "the alert names no container id" };
   return cluster.kind === "ecs"
-    ? resolveTask(entry, cluster, await access.tasks(cluster), clock, signal)
+    ? resolveTask(entry, cluster, await access.tasks(cluster), clock, signal, known)
     : resolvePod(entry, cluster, await access.pods(cluster), clock, signal);
 }

@@ -9,7 +9,7 @@ export interface Look {
 }
 
 /** Agents and kubelets report a container's id some seconds after its start: an alert about its first seconds may come earlier. */
-const YOUNG_MS = 120_000;
+export const YOUNG_MS = 120_000;
 /** Between three looks; together short beside the queue's visibility. */
 const PAUSES_MS = [1_500, 3_000] as const;
 

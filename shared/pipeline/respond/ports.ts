@@ -1,5 +1,6 @@
 import type { Policy } from "#shared/domain/policy.ts";
 import type { Registry } from "#shared/domain/registry.ts";
+import type { Sightings } from "#shared/playbooks/ecs/sightings.ts";
 import type { DeadLetters } from "#shared/ports/alert-queue.ts";
 import type { Archive } from "#shared/ports/archive.ts";
 import type { Clock } from "#shared/ports/clock.ts";
@@ -20,6 +21,8 @@ export interface RespondPorts extends ClaimPorts {
   readonly evidence: Archive;
   readonly deadLetters: DeadLetters;
   readonly policy: Policy;
+  /** What ECS said lately, for decisions that touch nothing; absent: ECS is asked for every alert. */
+  readonly sightings?: Sightings;
   /** A new id at each call: who holds a lease. */
   readonly newId: () => string;
 }

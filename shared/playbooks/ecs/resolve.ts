@@ -3,7 +3,7 @@ import type { Cluster } from "#shared/domain/registry.ts";
 import type { Resolution, TaskWorkload } from "#shared/domain/workload.ts";
 import { claimed, isContainerId, sameContainer } from "#shared/playbooks/claims.ts";
 import { foreignTo, parseTaskArn, parseTaskDefinition } from "#shared/playbooks/ecs/arn.ts";
-import { type Look, lookAgain } from "#shared/playbooks/look-again.ts";
+import { type Look, lookAgain, YOUNG_MS } from "#shared/playbooks/look-again.ts";
 import type { Needs } from "#shared/playbooks/playbook.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 import type { TaskFacts, Tasks } from "#shared/ports/tasks.ts";
@@ -24,6 +24,17 @@ export const resolveTaskNeeds: Needs = {
  */
 const LABELS = ["container.label[com.amazonaws.ecs.task-arn]", "container.label.com.amazonaws.ecs.task-arn"] as const;
 
+const KEY_MAX = 2_000;
+
+/** All that `resolveTask` makes a resolution from, as one text; null when an alert makes it too long to be kept. */
+export function sightingKey({ alert, sensor, cluster }: QueueEntry, nowMs: number): string | null {
+  const young = alert.timeMs !== null && Math.abs(nowMs - alert.timeMs) < YOUNG_MS;
+  const labels = LABELS.map((key) => (Object.hasOwn(alert.fields, key) ? alert.fields[key] : undefined));
+  const { taskArn, ecsCluster, ec2InstanceId } = sensor;
+  const key = JSON.stringify([cluster, alert.containerId, alert.onHost, alert.internal, young, labels, taskArn, ecsCluster, ec2InstanceId]);
+  return key.length <= KEY_MAX ? key : null;
+}
+
 interface Match {
   readonly task: TaskFacts;
   readonly container: TaskFacts["containers"][number];
@@ -32,7 +43,8 @@ interface Match {
 /**
  * The task with a container whose runtimeId begins with the alert's container id: the one that the task-arn label names or, without a label,
  * the one among all tasks on the container instance of Falco's own task. A label that does not fit holds: it is forged or stale, and the
- * second way is not taken to find somebody else. No image, name or family ever selects.
+ * second way is not taken to find somebody else. No image, name or family ever selects. `known`: the task that the same claims led to
+ * before; ECS is asked all the same.
  */
 export async function resolveTask(
   entry: QueueEntry,
@@ -40,6 +52,7 @@ export async function resolveTask(
   tasks: Tasks,
   clock: Clock,
   signal: AbortSignal,
+  known: string | null = null,
 ): Promise<Resolution> {
   const { alert, sensor } = entry;
   const id = alert.containerId;
@@ -49,7 +62,7 @@ export async function resolveTask(
   const label = claimed(alert, ...LABELS);
   if (typeof label === "object" && label !== null) return unverified(label.conflict);
   return await lookAgain(alert, clock, signal, () =>
-    label === null ? byInstance(entry, id, cluster, tasks, signal) : byLabel(label, id, cluster, tasks, signal),
+    label === null ? byInstance(entry, id, cluster, tasks, known, signal) : byLabel(label, id, cluster, tasks, signal),
   );
 }
 
@@ -67,17 +80,32 @@ async function byLabel(label: string, id: string, cluster: Cluster, tasks: Tasks
   });
 }
 
-async function byInstance(entry: QueueEntry, id: string, cluster: Cluster, tasks: Tasks, signal: AbortSignal): Promise<Look> {
+async function byInstance(
+  entry: QueueEntry,
+  id: string,
+  cluster: Cluster,
+  tasks: Tasks,
+  known: string | null,
+  signal: AbortSignal,
+): Promise<Look> {
+  const words = {
+    how: "the runtimeId of exactly one container on the instance of Falco's own task begins with the alert's container id",
+    none: `no task on Falco's container instance has a container ${id}`,
+  };
+  if (known !== null) {
+    // The same claims led there before, and a task never moves: when it still has the container, the list is not needed.
+    const { tasks: again } = await tasks.describe([known], signal);
+    const there = again.filter((task) => task.taskArn === known);
+    const seen = await judge(there, id, cluster, tasks, signal, words);
+    if (seen.resolution.kind !== "unverified") return seen;
+  }
   const instance = await instanceOf(entry, cluster, tasks, signal);
   if (typeof instance === "object") return sure(unverified(instance.because));
   const arns = await tasks.listOnInstance(instance, signal);
   const described = arns.length === 0 ? { tasks: [] } : await tasks.describe(arns, signal);
   // Asked for by instance, but what counts is what ECS describes.
   const there = described.tasks.filter((task) => task.containerInstanceArn === instance);
-  return judge(there, id, cluster, tasks, signal, {
-    how: "the runtimeId of exactly one container on the instance of Falco's own task begins with the alert's container id",
-    none: `no task on Falco's container instance has a container ${id}`,
-  });
+  return judge(there, id, cluster, tasks, signal, words);
 }
 
 /** The container instance that Falco's own task, as the shipper names it, runs on. */
