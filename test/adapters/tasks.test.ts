@@ -39,7 +39,8 @@ async function ecs(...answers: readonly Answer[]) {
     server.closeAllConnections();
     server.close();
   });
-  return { tasks: ecsTasks(client, ecsCluster), asked };
+  const time = { ms: 0 };
+  return { tasks: ecsTasks(client, ecsCluster, () => time.ms), asked, time };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -153,4 +154,42 @@ test("tags of a service that is not described are an error, of one without tags 
   await expect(missing.tasks.serviceTags("web", signal)).rejects.toMatchObject({ code: "aws_rejected" });
   const bare = await ecs({ body: { services: [{ serviceName: "web" }] } });
   expect(await bare.tasks.serviceTags("web", signal)).toEqual({});
+});
+
+describe("what alerts want at the same time", () => {
+  const arn = (n: number): string => ARN.replace(/[^/]+$/, n.toString(16).padStart(32, "0"));
+
+  test("tasks are described in one call, each caller gets its own, and nothing is remembered", async () => {
+    const all = [1, 2, 3].map((n) => ({ ...TASK, taskArn: arn(n) }));
+    const { tasks, asked } = await ecs({ body: { tasks: all } });
+    const answers = await Promise.all(all.map(({ taskArn }) => tasks.describe([taskArn], signal)));
+    expect(answers.map((answer) => answer.tasks.map(({ taskArn }) => taskArn))).toEqual(all.map(({ taskArn }) => [taskArn]));
+    expect(asked.map(({ input }) => input["tasks"])).toEqual([all.map(({ taskArn }) => taskArn)]);
+    await tasks.describe([arn(1)], signal);
+    expect(asked).toHaveLength(2);
+  });
+
+  test("services are described ten at a time", async () => {
+    const names = Array.from({ length: 12 }, (_, n) => `web-${n}`);
+    const { tasks, asked } = await ecs({ body: { services: names.map((serviceName) => ({ serviceName, tags: [] })) } });
+    await Promise.all(names.map((name) => tasks.serviceTags(name, signal)));
+    expect(asked.map(({ input }) => input["services"])).toEqual([names.slice(0, 10), names.slice(10)]);
+  });
+
+  test("a machine keeps its container instance ten minutes, unless no task is left there", async () => {
+    const instance = ARN.replace(":task/", ":container-instance/");
+    const { tasks, asked, time } = await ecs({ body: { containerInstanceArns: [instance], taskArns: [] } });
+    const actions = () => asked.splice(0).map(({ action }) => action);
+    const look = () => tasks.instanceByEc2Id("i-0123456789abcdef0", signal);
+    expect([await look(), await look()]).toEqual([instance, instance]);
+    time.ms = 599_999;
+    await look();
+    expect(actions()).toEqual(["ListContainerInstances"]);
+    time.ms = 600_000;
+    await look();
+    expect(actions()).toEqual(["ListContainerInstances"]);
+    await tasks.listOnInstance(instance, signal);
+    await look();
+    expect(actions()).toEqual(["ListTasks", "ListTasks", "ListContainerInstances"]);
+  });
 });
