@@ -39,7 +39,7 @@ test("the offending task is stopped and replaced by its service, its neighbours 
   expect(evidence.get(receipt.evidence.key)).toContain(offender.arn);
   await waitFor("SNS and Slack have the outcome", () => {
     const told = world.inbox.messages().filter(({ attributes }) => attributes["outcome"] === "done");
-    return Promise.resolve(told.length > 0 && world.slack.messages().some(({ text }) => text.includes("done")));
+    return Promise.resolve(told.length > 0 && world.slack.messages().some(({ text }) => text.startsWith("Task stopped")));
   });
   const incident = one(world.inbox.messages().filter(({ attributes }) => attributes["outcome"] === "done")).attributes["incident"];
   const aboutIt = world.inbox.messages().filter(({ attributes }) => attributes["incident"] === incident);

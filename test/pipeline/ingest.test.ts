@@ -207,6 +207,8 @@ describe("similar alerts", () => {
     ["age (none)", { time: "" }],
     ["accuser", { fields: { "static.cluster": "other" } }],
     ["host instead of container", { fields: { "container.id": "host" } }],
+    ["claim of a task", { fields: { "container.label[com.amazonaws.ecs.task-arn]": "arn:aws:ecs:eu-west-1:111122223333:task/prod/0" } }],
+    ["claim of a pod", { fields: { "k8s.pod.uid": "11111111-2222-4333-8444-555555555555" } }],
   ])("another %s is another message", async (_what, made) => {
     const { ports } = await run([alertText(), alertText(made)]);
     expect(ports.queue.sent).toHaveLength(2);

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Alert } from "#shared/domain/alert.ts";
+import type { Alert, Fields } from "#shared/domain/alert.ts";
 
 /** Older than the policy allows, from the future, or without time: such alerts do not act and never stand for one that may. */
 export type AgeClass = "fresh" | "stale" | "future" | "no time";
@@ -22,7 +22,29 @@ export function subjectText(alert: Alert): string {
 }
 
 /**
- * One similar alert of a batch stands for all: same cluster, subject, rule, priority, matched policy rules, accuser, age class and reason to tell.
+ * What names the target. An alert that is held because it named it wrongly, or not yet, must not stand for the next one that names it rightly:
+ * the queue would swallow that for a minute. Runtimes set these texts, so that an attacker cannot make many of them.
+ */
+const CLAIMS = [
+  "container.label[com.amazonaws.ecs.task-arn]",
+  "container.label.com.amazonaws.ecs.task-arn",
+  "k8s.ns.name",
+  "k8s.pod.name",
+  "k8s.pod.uid",
+  "k8s.pod.id",
+] as const;
+
+function claimsText(fields: Fields): string {
+  let text = "";
+  for (const key of CLAIMS) {
+    const value = fields[key];
+    if (typeof value === "string") text += ` ${key} ${value}`;
+  }
+  return text;
+}
+
+/**
+ * One similar alert of a batch stands for all: same cluster, subject, claims of a target, rule, priority, matched policy rules, accuser, age class and reason to tell.
  * The free texts stand last and with their lengths: nothing that an attacker writes shifts the parts. Lines that no cluster is registered for
  * accuse nobody, and whoever makes them up chooses rule and container too: neither makes them another message, so they cannot flood.
  */
@@ -35,7 +57,7 @@ export function similarText(
   tell: string | null,
 ): string {
   if (cluster === null) return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n`;
-  const subject = subjectText(alert);
+  const subject = subjectText(alert) + claimsText(alert.fields);
   return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n${cluster}\n${subject.length} ${subject}${alert.rule}`;
 }
 
