@@ -11,7 +11,6 @@ import { FakeArchive } from "../fakes/archive.ts";
 import { Crash } from "../fakes/table.ts";
 import { policyOf, registry, shellRule, taskEntry, World } from "../fakes/world.ts";
 import { logsEvent } from "../fixtures/logs.ts";
-import { kubeCluster } from "../playbooks/builders.ts";
 
 const signal = new AbortController().signal;
 const TARGETS = 500;
@@ -36,8 +35,6 @@ interface Subject {
 }
 
 const budgets = { windowSeconds: 600, cluster: 10_000, fleet: 10_000, owner: 10_000 };
-const kube = { ...kubeCluster, sources: [{ logGroup: "/falco/kube", streamPrefix: "" }] };
-const both = { ...registry, clusters: [...registry.clusters.filter(({ kind }) => kind === "ecs"), kube] };
 
 function subjects(world: World): readonly Subject[] {
   return Array.from({ length: TARGETS }, (_, n): Subject => {
@@ -84,7 +81,7 @@ class Storm {
   /** What CloudWatch Logs delivers, some of it twice. */
   async ingest(batch: number, lane: Subject["lane"]): Promise<void> {
     const { world, policy, queue } = this;
-    const ports: IngestPorts = { ...world.respondPorts(), registry: both, policy, queue, unreadable: new FakeArchive() };
+    const ports: IngestPorts = { ...world.respondPorts(), registry, policy, queue, unreadable: new FakeArchive() };
     const mine = this.all.filter((one) => one.lane === lane);
     const lines = mine.map((one, n) => line(one, world.clock.now() - 5_000, batch * 1_000 + n));
     const logGroup = lane === "ecs" ? "/falco/shop" : "/falco/kube";
@@ -119,7 +116,7 @@ class Storm {
     const trouble = this.next() < 0.5 ? { crashBefore: nth } : { crashAfter: nth };
     table.trouble = receiveCount < 4 && this.next() < 0.1 ? trouble : {};
     try {
-      await respond({ body: JSON.stringify(entry), receiveCount }, { ...this.world.respondPorts(), registry: both }, signal);
+      await respond({ body: JSON.stringify(entry), receiveCount }, this.world.respondPorts(), signal);
       return true;
     } catch (thrown) {
       if (thrown instanceof Crash) this.crashes++;
@@ -142,7 +139,7 @@ test("10,000 alerts with duplicates and a function that keeps dying: all account
   }
   for (let minute = 0; minute < 3; minute++) {
     world.later(60_000);
-    await sweep({ ...world.sweepPorts(), registry: both }, signal);
+    await sweep(world.sweepPorts(), signal);
   }
 
   const seed = `seed ${SEED}`;

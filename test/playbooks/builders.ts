@@ -19,7 +19,14 @@ export const ecsCluster: Cluster = {
   externalId: null,
 };
 
-export const kubeCluster: Cluster = { ...ecsCluster, name: "kube-prod", kind: "kubernetes", awsName: "kube-prod" };
+/** With a log group of its own: no line may be read for two clusters. */
+export const kubeCluster: Cluster = {
+  ...ecsCluster,
+  name: "kube-prod",
+  kind: "kubernetes",
+  awsName: "kube-prod",
+  sources: [{ logGroup: "/falco/kube", streamPrefix: "" }],
+};
 
 export interface Accusation {
   readonly cluster?: string | null;

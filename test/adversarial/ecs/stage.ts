@@ -10,7 +10,7 @@ import type { TaskFacts } from "#shared/ports/tasks.ts";
 import { encodeEntry } from "#shared/wire/queue-entry.ts";
 import { FakeAlertQueue } from "../../fakes/alert-queue.ts";
 import { FakeArchive } from "../../fakes/archive.ts";
-import { policyOf, shellRule, registry as theirs, World } from "../../fakes/world.ts";
+import { policyOf, registry, shellRule, World } from "../../fakes/world.ts";
 import { logsDocument } from "../../fixtures/logs.ts";
 
 export const LABEL = "container.label[com.amazonaws.ecs.task-arn]";
@@ -35,14 +35,6 @@ export interface Shot {
 }
 
 const LOG_GROUP = "/falco/shop";
-
-/** The Kubernetes cluster has a log group of its own: no line may be read for two clusters. */
-const registry: Registry = {
-  ...theirs,
-  clusters: theirs.clusters.map((cluster) =>
-    cluster.kind === "ecs" ? cluster : { ...cluster, sources: [{ logGroup: "/falco/kube", streamPrefix: "" }] },
-  ),
-};
 
 /** Two machines with Falco's daemon on each; a service of two tasks, one on each; and one alert about the first of them. */
 export interface Stage {
