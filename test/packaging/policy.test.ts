@@ -160,7 +160,12 @@ describe("policy.yml", () => {
       "10:34 rules[0].match.fields.proc.name.not.not",
       "not within not",
     ],
-    ["a broken regex", change(POLICY, FIELD, "proc.name: { regex: '(a' }"), "10:29 rules[0].match.fields.proc.name.regex", "missing closing )"],
+    [
+      "a broken regex",
+      change(POLICY, FIELD, "proc.name: { regex: '(a' }"),
+      "10:29 rules[0].match.fields.proc.name.regex",
+      "missing closing )",
+    ],
     [
       "a regex that looks back",
       change(POLICY, FIELD, "proc.name: { regex: '(a)\\1' }"),
