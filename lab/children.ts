@@ -127,7 +127,10 @@ export const freePort = (): Promise<number> =>
     });
   });
 
-/** Runs a command to its end; in the `background` it yields to everything else. Throws with the end of its output when it fails. */
+/**
+ * Runs a command to its end; in the `background` it yields to everything else. Throws with the end of its output when it fails, or when it
+ * has not ended by the deadline (none by default): it is killed then.
+ */
 export function runToEnd(
   command: string,
   args: readonly string[],
@@ -136,6 +139,7 @@ export function runToEnd(
     readonly env?: NodeJS.ProcessEnv;
     readonly onLine?: (line: string) => void;
     readonly background?: boolean;
+    readonly deadlineMs?: number;
   } = {},
 ): Promise<string> {
   arm();
@@ -147,6 +151,14 @@ export function runToEnd(
     });
     let output = "";
     let rest = "";
+    let late = false;
+    const deadline =
+      options.deadlineMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            late = true;
+            child.kill("SIGKILL");
+          }, options.deadlineMs);
     const take = (chunk: Buffer): void => {
       output = `${output}${chunk.toString("utf8")}`.slice(-200_000);
       const lines = `${rest}${chunk.toString("utf8")}`.split("\n");
@@ -160,8 +172,14 @@ export function runToEnd(
     child.once("error", (cause) => reject(new Error(`${command} could not be started: ${cause.message}`, { cause })));
     child.once("close", (code) => {
       commands.delete(child);
+      clearTimeout(deadline);
       if (code === 0) resolve(output);
-      else reject(new Error(`${command} ${args[0] ?? ""} failed (${code}):\n${output.trimEnd().split("\n").slice(-30).join("\n")}`));
+      else
+        reject(
+          new Error(
+            `${command} ${args[0] ?? ""} ${late ? "did not end in time" : `failed (${code})`}:\n${output.trimEnd().split("\n").slice(-30).join("\n")}`,
+          ),
+        );
     });
   });
 }

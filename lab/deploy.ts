@@ -30,6 +30,8 @@ export async function deploy(
   try {
     await runToEnd(process.execPath, [join(ROOT, "node_modules/osls/bin/serverless.js"), "deploy", "--stage", stage], {
       cwd: ROOT,
+      // osls has been seen to stay after it reported an error.
+      deadlineMs: 600_000,
       ...(options.onLine ? { onLine: options.onLine } : {}),
       env: {
         PATH: process.env["PATH"],
