@@ -66,6 +66,22 @@ test("a claim whose owner died before the call and whose message is lost fails f
   expect(world.ecs.stopped.size).toBe(0);
 });
 
+test("an action that was decided and never claimed, its message lost, fails for certain before its incident closes; redelivered, it is done", async () => {
+  for (const redelivered of [false, true]) {
+    const world = new World();
+    const entry = accuse(world);
+    world.table.trouble = { crashAfter: 1 };
+    await expect(send(world, entry)).rejects.toThrow(Crash);
+    world.table.trouble = {};
+    if (redelivered) await send(world, entry, 2);
+    await minutes(world, 45);
+    expect(outcomes(world)).toEqual([redelivered ? "done" : "failed"]);
+    expect(states(world)).toEqual(["closed"]);
+    expect(world.ecs.stopCalls).toHaveLength(redelivered ? 1 : 0);
+    expect(world.table.ofType("note").map(({ phase, state }) => `${phase} ${state}`)).toContain("outcome sent");
+  }
+});
+
 test("sweep never acts", async () => {
   const world = new World();
   world.table.trouble = { crashAfter: 2 };

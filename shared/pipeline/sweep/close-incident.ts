@@ -1,22 +1,27 @@
-import { isFinal } from "#shared/domain/receipt.ts";
-import { closeDueMs, closed, type IncidentBody, type ReceiptBody } from "#shared/ledger/incident.ts";
+import { isFinal, type Receipt } from "#shared/domain/receipt.ts";
+import { type AlertBody, closeDueMs, closed, type IncidentBody, type ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { incidentPk, metaKey } from "#shared/ledger/keys.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import { settle } from "#shared/pipeline/respond/settle.ts";
+import { playbooks } from "#shared/playbooks/index.ts";
 import type { Item } from "#shared/ports/table.ts";
 
 /** An incident with an open receipt is looked at again after this. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 
 /** Closes an incident that was quiet long enough and whose receipts are all final. True: closed. A later alert opens the next generation. */
-export async function closeIncident(found: Item, { table, clock, telemetry }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+export async function closeIncident(found: Item, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+  const { table, clock, telemetry } = ports;
   const item = await table.get(found, signal);
   if (item === null) return false;
   const about = unpack<IncidentBody>(item, "incident");
   const nowMs = clock.now();
   if (about.state === "closed" || closeDueMs(about) > nowMs) return false;
-  const receipts = await table.query(incidentPk(about.incident), "RECEIPT#", signal);
-  const open = receipts.some((one) => !isFinal(unpack<ReceiptBody>(one, "receipt").receipt.outcome));
+  const items = await table.query(incidentPk(about.incident), "RECEIPT#", signal);
+  const receipts = items.map((one) => unpack<ReceiptBody>(one, "receipt").receipt);
+  await settleForgotten(about.incident, receipts, ports, signal);
+  const open = receipts.some(({ outcome }) => !isFinal(outcome));
   const next = open
     ? pack(metaKey(about.incident), "incident", item.version + 1, nowMs, about, { due: iso(nowMs + LOOK_AGAIN_MS) })
     : pack(metaKey(about.incident), "incident", item.version + 1, nowMs, closed(about, nowMs), { expires: expiry(nowMs, KEEP_INCIDENT_S) });
@@ -24,4 +29,31 @@ export async function closeIncident(found: Item, { table, clock, telemetry }: Cl
   const { ok } = await table.transact([{ op: "put", item: next, when: { kind: "version", version: item.version } }], signal);
   if (ok && !open) telemetry.count("IncidentsClosed", 1);
   return ok && !open;
+}
+
+/**
+ * An action that was decided and has no receipt was never claimed: its message gave up before (ledger trouble, the dead-letter queue has it).
+ * Nothing was done, and who was told of the decision is told that.
+ */
+async function settleForgotten(incident: string, receipts: readonly Receipt[], ports: ClaimPorts, signal: AbortSignal): Promise<void> {
+  const settled = new Set(receipts.map(({ target, action }) => `${action} ${target}`));
+  for (const item of await ports.table.query(incidentPk(incident), "ALERT#", signal)) {
+    const { alert, decisions, target, channels } = unpack<AlertBody>(item, "alert");
+    for (const decision of decisions) {
+      if (decision.kind !== "act" || target === null || settled.has(`${decision.action.action} ${target}`)) continue;
+      const { action } = decision.action;
+      settled.add(`${action} ${target}`);
+      const receipt: Receipt = {
+        action,
+        target,
+        outcome: "failed",
+        because: "decided, and never carried out: its message gave up before (see the dead-letter queue); nothing was touched",
+        requestedAtMs: null,
+        verifiedAtMs: null,
+        undo: playbooks[action].undo,
+        evidence: { kind: "none" },
+      };
+      await settle({ receipt, incident, alert: alert.id, channels, telling: "final", claim: null }, ports, signal);
+    }
+  }
 }
