@@ -60,6 +60,21 @@ test("after a failure the rest of its group waits, other groups are done, and wh
   expect(world.ecs.stopped.size).toBe(1);
 });
 
+test("behind a head that fails every time the rest of its group is tried for itself, before it is given up", async () => {
+  for (const [receives, failed, stopped] of [
+    [4, ["1", "2"], 0],
+    [5, ["1"], 1],
+  ] as const) {
+    const world = new World();
+    const { ports: batchPorts } = ports(world);
+    world.ecs.fail("describe", new Error("a bug of ours"));
+    const records = ["1", "2"].map((id) => record(id, "a", JSON.stringify(accuse(world)), receives));
+    const { batchItemFailures } = await respondToBatch(records, batchPorts, signal);
+    expect(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(failed);
+    expect(world.ecs.stopped.size).toBe(stopped);
+  }
+});
+
 test("a hopeless message does not hold up its group and is no failure", async () => {
   const world = new World();
   const { ports: batchPorts } = ports(world);

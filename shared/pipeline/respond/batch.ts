@@ -10,7 +10,7 @@ export type BatchPorts = RespondPorts & { readonly redelivery: Redelivery };
 const GROUPS_AT_ONCE = 5;
 
 /**
- * A batch of an alert queue: in order within a group, and after a failure the rest of that group is left for later too. What failed comes
+ * A batch of an alert queue: in order within a group, and after a failure the rest of that group is left for later too (a few times). What failed comes
  * again, soon at first and then ever later.
  */
 export async function respondToBatch(records: readonly SQSRecord[], ports: BatchPorts, signal: AbortSignal): Promise<SQSBatchResponse> {
@@ -18,8 +18,7 @@ export async function respondToBatch(records: readonly SQSRecord[], ports: Batch
   const failures: SQSBatchResponse["batchItemFailures"] = [];
   const worker = async (): Promise<void> => {
     for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
-      const { batchItemFailures } = await inOrder(group, ports, signal);
-      failures.push(...batchItemFailures);
+      for (const part of parted(group)) failures.push(...(await inOrder(part, ports, signal)).batchItemFailures);
     }
   };
   await Promise.all(Array.from({ length: Math.min(GROUPS_AT_ONCE, groups.length) }, worker));
@@ -27,6 +26,15 @@ export async function respondToBatch(records: readonly SQSRecord[], ports: Batch
   await Promise.all(records.filter(({ messageId }) => failed.has(messageId)).map((one) => comeAgain(one, ports)));
   return { batchItemFailures: failures };
 }
+
+/**
+ * SQS counts a receive for each message of the batch, also for those that only waited: behind a head that fails every time they would all end
+ * in the dead-letter queue untried. From here on each is tried for itself; claims, not order, keep an action from happening twice.
+ */
+const ALONE_FROM = 5;
+
+const parted = (group: readonly SQSRecord[]): readonly (readonly SQSRecord[])[] =>
+  group.some((one) => receivesOf(one) >= ALONE_FROM) ? group.map((one) => [one]) : [group];
 
 function inOrder(Records: readonly SQSRecord[], ports: RespondPorts, signal: AbortSignal): Promise<SQSBatchResponse> {
   const handle = async (one: SQSRecord): Promise<void> => {
