@@ -307,6 +307,22 @@ test("a policy that changed since ingest is matched again, also for a cut alert 
   expect(await send(other, { ...taskEntry(other, accused(other)), wholeAt: "oversized/1" })).toMatchObject({ kind: "ignored" });
 });
 
+test("a decision that is redelivered after enforcing was taken back is held; while the policy enforces it is carried out", async () => {
+  for (const [mode, acts] of [
+    ["observe", 0],
+    ["enforce", 1],
+  ] as const) {
+    const world = new World();
+    const entry = taskEntry(world, accused(world));
+    world.table.trouble = { crashAfter: 1 };
+    await expect(send(world, entry)).rejects.toThrow();
+    world.table.trouble = {};
+    const ports = { ...world.respondPorts(), policy: policyOf(undefined, { mode }) };
+    await respond({ body: JSON.stringify(entry), receiveCount: 2 }, ports, signal);
+    expect(stops(world)).toBe(acts);
+  }
+});
+
 test("a workload clause that does not hold ignores the alert; its twin acts", async () => {
   for (const [family, acts] of [
     ["web", 1],

@@ -33,6 +33,9 @@ export async function act(recorded: Recorded, decision: Act, ports: RespondPorts
 
   const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
   if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
+  // Decided under an earlier deploy and redelivered: whoever has taken enforcing back since then means this action too.
+  if (ports.policy.mode !== "enforce")
+    return await hold(recorded, decision, "the policy no longer enforces", { kind: "none" }, ports, signal);
   const ageMs = ports.clock.now() - (body.alert.timeMs ?? Number.NEGATIVE_INFINITY);
   if (!(ageMs <= ports.policy.maxAgeSeconds * 1_000))
     return await hold(recorded, decision, "the alert had become too old when it could be acted on", { kind: "none" }, ports, signal);
