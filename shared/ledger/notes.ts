@@ -1,3 +1,4 @@
+import type { Receipt } from "#shared/domain/receipt.ts";
 import { expiry, iso, KEEP_INCIDENT_S } from "#shared/ledger/items.ts";
 import { noteKey } from "#shared/ledger/keys.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -26,6 +27,8 @@ export interface NoteItem extends Item {
   readonly attempts: number;
   /** Why the last attempt failed, in our words. */
   readonly because: string | null;
+  /** Sent: what it told of the target's receipts (`toldOf`), so that no other note tells the same again. */
+  readonly told?: string;
 }
 
 export interface NewNote {
@@ -70,6 +73,10 @@ export function readNote(item: Item | null): NoteItem | null {
   if (item === null || item.type !== "note" || item["schema"] !== "falco-responder/note/1" || !STATES.includes(item["state"])) return null;
   return item as NoteItem;
 }
+
+/** What there is to tell of these receipts, as one text: the same when nothing new has happened. */
+export const toldOf = (receipts: readonly Receipt[]): string =>
+  JSON.stringify(receipts.map(({ action, outcome, because }) => [action, outcome, because]).sort());
 
 /** The next version of a note. Write it with the condition `version` of the one that was read. `dueMs` null: out of sweep's index. */
 export function moveNote(

@@ -1,10 +1,11 @@
 import { messageOf } from "#shared/domain/error.ts";
 import type { ChannelConfig, Registry } from "#shared/domain/registry.ts";
-import { type NoteItem, readNote } from "#shared/ledger/notes.ts";
+import { incidentPk } from "#shared/ledger/keys.ts";
+import { type NoteItem, readNote, toldOf } from "#shared/ledger/notes.ts";
 import { renderSlack } from "#shared/notify/slack.ts";
 import { renderSns } from "#shared/notify/sns.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
-import { begin, dead, later, MOST_ATTEMPTS, sent } from "#shared/pipeline/notify/attempts.ts";
+import { begin, covered, dead, later, MOST_ATTEMPTS, sent } from "#shared/pipeline/notify/attempts.ts";
 import { loadView } from "#shared/pipeline/notify/incident-view.ts";
 import type { Channel, Delivery, OutgoingMessage } from "#shared/ports/channel.ts";
 import type { Clock } from "#shared/ports/clock.ts";
@@ -19,7 +20,7 @@ export interface NotifyPorts {
   readonly registry: Registry;
 }
 
-/** retry: stays owed, sweep sends it again. dead: needs a person, alarmed. skipped: final, held by another, or not yet due. */
+/** retry: stays owed, sweep sends it again. dead: needs a person, alarmed. skipped: final, held by another, not yet due, or told already. */
 export interface NotifyReport {
   readonly sent: number;
   readonly retry: number;
@@ -41,21 +42,25 @@ const SEND_MS = 12_000;
 export async function deliverNotes(keys: readonly Key[], ports: NotifyPorts, signal: AbortSignal): Promise<NotifyReport> {
   const report = { sent: 0, retry: 0, dead: 0, skipped: 0 };
   const troubles: unknown[] = [];
-  const queues = Object.values(Object.groupBy(unique(keys), ({ sk }) => sk.split("#")[1] ?? ""));
+  const channels = Object.values(Object.groupBy(unique(keys), channelOf));
   await Promise.all(
-    queues.map(async (queue = []) => {
+    channels.map(async (ofChannel = []) => {
       const pace = { isThrottled: false };
+      const queue = Object.values(Object.groupBy(ofChannel, ({ pk }) => pk));
       const worker = async (): Promise<void> => {
-        for (let key = queue.shift(); key !== undefined; key = queue.shift()) {
-          try {
-            report[await deliverNote(key, pace, ports, signal)] += 1;
-          } catch (thrown) {
-            ports.telemetry.error("A note could not be worked on; it stays owed", {
-              note: key.sk,
-              incident: key.pk,
-              because: messageOf(thrown),
-            });
-            troubles.push(thrown);
+        for (let ofIncident = queue.shift(); ofIncident !== undefined; ofIncident = queue.shift()) {
+          // One after the other, and `decision` before `outcome` in the alphabet as in time: nobody reads the end of a story first.
+          for (const key of ofIncident.sort((a, b) => (a.sk < b.sk ? -1 : 1))) {
+            try {
+              report[await deliverNote(key, pace, ports, signal)] += 1;
+            } catch (thrown) {
+              ports.telemetry.error("A note could not be worked on; it stays owed", {
+                note: key.sk,
+                incident: key.pk,
+                because: messageOf(thrown),
+              });
+              troubles.push(thrown);
+            }
           }
         }
       };
@@ -67,6 +72,7 @@ export async function deliverNotes(keys: readonly Key[], ports: NotifyPorts, sig
   return report;
 }
 
+const channelOf = ({ sk }: Key): string => sk.split("#")[1] ?? "";
 const unique = (keys: readonly Key[]): Key[] => [...new Map(keys.map((key) => [JSON.stringify([key.pk, key.sk]), key])).values()];
 
 /** `pace`: of the note's channel in this call. Once the receiver asks for patience, the rest stays pending for sweep. */
@@ -76,11 +82,19 @@ async function deliverNote(key: Key, pace: { isThrottled: boolean }, ports: Noti
   const item = await table.get(key, signal);
   const found = item === null ? null : readNote(item);
   const note = found === null ? null : begin(found, clock.now());
-  if (found === null || note === null || !(await store(note, found.version, table, signal))) return "skipped";
+  if (found === null || note === null) return "skipped";
+  const siblings = note.phase === "decision" ? [] : await siblingsOf(note, table, signal);
+  if (siblings.some(isOwedDecision) || !(await store(note, found.version, table, signal))) return "skipped";
 
-  const delivery = await attempt(note, ports, signal);
+  const view = note.attempts > MOST_ATTEMPTS ? null : await loadView(note, ports, signal);
+  const told = toldOf(view?.receipts ?? []);
+  if (view !== null && siblings.some((other) => other.told === told)) {
+    await store(covered(note, clock.now()), note.version, table, signal);
+    return "skipped";
+  }
+  const delivery = await attempt(note, view, ports, signal);
   if (delivery.kind === "retry" && delivery.afterMs !== null) pace.isThrottled = true;
-  const settled = settle(note, delivery, clock.now());
+  const settled = settle(note, delivery, told, clock.now());
   // Lost: the lease ended meanwhile and another has it. What was sent was sent, and is sent once more with the same incident.
   if (!(await store(settled, note.version, table, signal))) ports.telemetry.warn("A note's lease ended before its send did", about(note));
   return tell(settled, delivery, ports);
@@ -91,14 +105,21 @@ async function store(note: NoteItem, readVersion: number, table: Table, signal: 
   return (await table.transact([{ op: "put", item, when: { kind: "version", version: readVersion } }], signal)).ok;
 }
 
-async function attempt(note: NoteItem, ports: NotifyPorts, signal: AbortSignal): Promise<Delivery> {
+/** What else this channel was or is to be told about the same target of the incident. */
+async function siblingsOf({ incident, channel, target, sk }: NoteItem, table: Table, signal: AbortSignal): Promise<readonly NoteItem[]> {
+  const items = await table.query(incidentPk(incident), `NOTE#${channel}#`, signal);
+  return items.map(readNote).filter((note) => note !== null && note.sk !== sk && note.target === target) as NoteItem[];
+}
+
+const isOwedDecision = ({ phase, state }: NoteItem): boolean => phase === "decision" && (state === "pending" || state === "sending");
+
+async function attempt(note: NoteItem, view: IncidentView | null, ports: NotifyPorts, signal: AbortSignal): Promise<Delivery> {
   if (note.attempts > MOST_ATTEMPTS)
     return { kind: "permanent", because: `given up after ${MOST_ATTEMPTS} attempts: ${note.because ?? "no answer"}` };
   const config = ports.registry.notifications.channels.find(({ name }) => name === note.channel);
   if (config === undefined) return { kind: "permanent", because: `falco-responder.yml names no channel "${note.channel}" (any more)` };
-  const view = await loadView(note, ports, signal);
   if (view === null) return { kind: "permanent", because: "the incident is no longer in the ledger" };
-  return ports.channel.send(render(view, config), AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]));
+  return await ports.channel.send(render(view, config), AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]));
 }
 
 /** The message of one channel: the same story in that channel's form. */
@@ -108,8 +129,8 @@ function render(view: IncidentView, config: ChannelConfig): OutgoingMessage {
     : { kind: "slack", urlSecret: config.urlSecret, payload: renderSlack(view) };
 }
 
-function settle(note: NoteItem, delivery: Delivery, nowMs: number): NoteItem {
-  if (delivery.kind === "sent") return sent(note, nowMs);
+function settle(note: NoteItem, delivery: Delivery, told: string, nowMs: number): NoteItem {
+  if (delivery.kind === "sent") return sent(note, told, nowMs);
   return delivery.kind === "permanent" ? dead(note, delivery.because, nowMs) : later(note, delivery.because, delivery.afterMs, nowMs);
 }
 

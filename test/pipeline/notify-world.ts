@@ -109,6 +109,13 @@ export class NotifyWorld {
     return channels.map((channel) => noteKey(incident, channel, "decision", "t"));
   }
 
+  /** A pending note about the outcome for the same task. */
+  async oweOutcome(incident: string, channel = "topic"): Promise<Key> {
+    const item = newNote({ incident, channel, phase: "outcome", topic: "t", alert: ALERT.id, target: TASK.uid }, this.nowMs);
+    await this.table.putAll([item], new AbortController().signal);
+    return { pk: item.pk, sk: item.sk };
+  }
+
   async record(incident: string, receipt: Receipt): Promise<void> {
     const body: ReceiptBody = { receipt };
     await this.table.putAll(

@@ -171,3 +171,41 @@ test("a run whose time is over begins nothing more", async () => {
   expect(await deliverNotes(keys, world.ports, AbortSignal.abort())).toMatchObject({ skipped: 2 });
   expect(world.channel.begun).toBe(0);
 });
+
+const phases = (world: NotifyWorld) => world.channel.received.map((message) => (message.kind === "sns" ? message.attributes["phase"] : ""));
+
+test("the decision is told before its outcome, however they come; an outcome that adds nothing is no second message", async () => {
+  const world = new NotifyWorld();
+  const [decision] = (await world.owe("inc1", ["topic"])) as [Key];
+  await world.record("inc1", receipt("requested"));
+  await deliver(world, [decision]);
+  const outcome = await world.oweOutcome("inc1");
+  await world.record("inc1", receipt("done"));
+  expect(await deliver(world, [outcome])).toMatchObject({ sent: 1 });
+  expect(phases(world)).toEqual(["decision", "outcome"]);
+
+  const late = new NotifyWorld();
+  const [behind] = (await late.owe("inc1", ["topic"])) as [Key];
+  const first = await late.oweOutcome("inc1");
+  await late.record("inc1", receipt("done"));
+  expect(await deliver(late, [first, behind])).toMatchObject({ sent: 1, skipped: 1 });
+  expect(phases(late)).toEqual(["decision"]);
+  expect(await late.note(first)).toMatchObject({ state: "sent", because: "an earlier message told it" });
+  expect(await late.note(first)).not.toHaveProperty("due");
+});
+
+test("an outcome waits while its decision is owed, and no longer when that can never be sent", async () => {
+  for (const [answer, sent] of [
+    [{ kind: "retry", because: "SNS answered 503", afterMs: null }, 0],
+    [{ kind: "permanent", because: "SNS answered 404" }, 1],
+  ] as const) {
+    const world = new NotifyWorld();
+    const [decision] = (await world.owe("inc1", ["topic"])) as [Key];
+    const outcome = await world.oweOutcome("inc1");
+    await world.record("inc1", receipt("done"));
+    world.channel.next("sns", answer);
+    expect(await deliver(world, [decision])).toMatchObject({ sent: 0 });
+    expect(await deliver(world, [outcome])).toMatchObject({ sent });
+    expect(phases(world)).toEqual(sent === 1 ? ["outcome"] : []);
+  }
+});

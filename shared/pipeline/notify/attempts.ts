@@ -19,8 +19,14 @@ export function begin(note: NoteItem, nowMs: number): NoteItem | null {
   return moveNote(note, { state: "sending", attempts: note.attempts + 1, because: note.because, dueMs: nowMs + LEASE_MS }, nowMs);
 }
 
-export const sent = (note: NoteItem, nowMs: number): NoteItem =>
-  moveNote(note, { state: "sent", attempts: note.attempts, because: null, dueMs: null }, nowMs);
+export const sent = (note: NoteItem, told: string, nowMs: number): NoteItem => ({
+  ...moveNote(note, { state: "sent", attempts: note.attempts, because: null, dueMs: null }, nowMs),
+  told,
+});
+
+/** Another note of the same channel has told all of it already. */
+export const covered = (note: NoteItem, nowMs: number): NoteItem =>
+  moveNote(note, { state: "sent", attempts: note.attempts, because: "an earlier message told it", dueMs: null }, nowMs);
 
 /** It can never be sent as it is: a person must look. */
 export const dead = (note: NoteItem, because: string, nowMs: number): NoteItem =>
