@@ -1,7 +1,7 @@
-import type { ActionName, PolicyAction } from "#shared/domain/policy.ts";
+import { ACTION_FACTS, type ActionName } from "#shared/domain/action.ts";
+import type { PolicyAction } from "#shared/domain/policy.ts";
 import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
-import { targetKind } from "#shared/policy/decide.ts";
 
 const verified = { cluster: "sample", owner: { kind: "Sample", name: "sample", uid: null }, labels: {} } as const;
 const container = { name: "sample", id: "0123456789ab", image: null } as const;
@@ -47,6 +47,9 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
 
 /** What the playbook itself says of these parameters; null: nothing. Asked at package time, so that it is not asked in vain at 3 a.m. */
 export function paramsProblem(action: ActionName, params: PolicyAction["params"]): string | null {
-  const planning = playbooks[action].plan(SAMPLES[targetKind(action)], params, { incident: "sample", rule: "sample" });
+  const planning = playbooks[action].plan(SAMPLES[ACTION_FACTS[action].target === "pod" ? "pod" : "task"], params, {
+    incident: "sample",
+    rule: "sample",
+  });
   return planning.kind === "refused" ? planning.because : null;
 }

@@ -1,16 +1,7 @@
 import { createHash } from "node:crypto";
-import {
-  ACTIONS,
-  type ActionName,
-  type Match,
-  type Mode,
-  type Policy,
-  type PolicyAction,
-  type PolicyRule,
-  type Protect,
-} from "#shared/domain/policy.ts";
+import { ACTIONS, type ActionName, fits } from "#shared/domain/action.ts";
+import type { Match, Mode, Policy, PolicyAction, PolicyRule, Protect } from "#shared/domain/policy.ts";
 import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
-import { targetKind } from "#shared/policy/decide.ts";
 import { paramsProblem } from "./action-params.ts";
 import { compileMatch, RuleNames } from "./match.ts";
 import { didYouMean } from "./nearest.ts";
@@ -149,7 +140,7 @@ function reportUseless(
     return;
   }
   const kinds = new Set(registry.clusters.map(({ kind }) => kindsOf[kind]));
-  const works = ({ action }: { readonly action: ActionName }): boolean => kinds.has(targetKind(action));
+  const works = ({ action }: { readonly action: ActionName }): boolean => [...kinds].some((kind) => fits(action, kind));
   if (actions.length === 0 || kinds.size === 0 || actions.some(works)) return;
   const names = actions.map(({ action }) => action).join(", ");
   report(yaml.problem([...path, "actions"], `${names} works with none of the registered clusters`, "register one, or remove the action"));

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { clusterAccess } from "#shared/adapters/cluster-access.ts";
 import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
 import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
+import { readCompiled } from "#shared/adapters/compiled.ts";
 import { liveNotifyPorts } from "#shared/adapters/live-notify.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
@@ -14,5 +15,6 @@ export function liveSweepPorts(env: NodeJS.ProcessEnv): SweepPorts {
     telemetry: liveTelemetry("sweep"),
     access: clusterAccess({ tasks: ecsTasksOpener(), pods: kubernetesPodsOpener(secretReader()) }),
     newId: randomUUID,
+    policy: readCompiled().policy,
   };
 }

@@ -168,6 +168,10 @@ function factsOf(task: Task): TaskFacts {
       lastStatus: container.lastStatus ?? null,
     })),
     tags: tagsOf(task.tags),
+    networkInterfaces: (task.attachments ?? [])
+      .filter(({ type }) => type === "ElasticNetworkInterface")
+      .flatMap(({ details }) => details?.find(({ name }) => name === "networkInterfaceId")?.value ?? []),
+    roleOverride: task.overrides?.taskRoleArn || null,
   };
 }
 

@@ -1,4 +1,5 @@
-import type { ActionName, PolicyAction } from "#shared/domain/policy.ts";
+import type { ActionName } from "#shared/domain/action.ts";
+import type { PolicyAction } from "#shared/domain/policy.ts";
 
 /** What is to become of one (target, action) of one alert. Anything but `act` touches nothing. */
 export type Decision =

@@ -14,6 +14,8 @@ const RETRYABLE = {
   config_invalid: false,
   message_invalid: false,
   timed_out: true,
+  /** A precondition is awaited, such as a stop that must be seen first. */
+  not_yet: true,
 } as const;
 
 export type ErrorCode = keyof typeof RETRYABLE;

@@ -1,3 +1,4 @@
+import type { ActionName } from "#shared/domain/action.ts";
 import type { Priority } from "#shared/domain/priority.ts";
 
 /** observe: decide and tell, touch nothing. approve: a person must say yes. enforce: act. */
@@ -6,9 +7,6 @@ export type Mode = (typeof MODES)[number];
 
 /** The stricter of two modes: observe < approve < enforce. */
 export const stricter = (a: Mode, b: Mode): Mode => (MODES.indexOf(a) <= MODES.indexOf(b) ? a : b);
-
-export const ACTIONS = ["ecs:stop-task", "kubernetes:terminate"] as const;
-export type ActionName = (typeof ACTIONS)[number];
 
 /** The policy as compiled at package time: no YAML in a bundle. `version` is 12 hex of the SHA-256 of the compiled content. */
 export interface Policy {

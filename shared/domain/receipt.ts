@@ -1,4 +1,4 @@
-import type { ActionName } from "#shared/domain/policy.ts";
+import type { ActionName } from "#shared/domain/action.ts";
 
 /**
  * done: verified in the world. requested: accepted, not yet confirmed. skipped: nothing was left to do.
@@ -20,8 +20,15 @@ export interface Receipt {
   /** What undo needs; null with the reason when it cannot be taken back. */
   readonly undo:
     | { readonly possible: false; readonly because: string }
-    | { readonly possible: true; readonly keep: Readonly<Record<string, string>> };
+    /** `says`: what it restores. `keep`: the former state, and what we made of it. */
+    | { readonly possible: true; readonly says: string; readonly keep: Readonly<Record<string, string>> };
   readonly evidence: Evidence;
+  /** What else it hits and what it does not cut, for people. */
+  readonly remarks?: readonly string[];
+  /** aws:invoke-lambda: the function. Two of them on one target are two actions. */
+  readonly subject?: string;
+  /** It tells of the undoing of this action. */
+  readonly undoing?: true;
 }
 
 export type Evidence =

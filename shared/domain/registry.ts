@@ -26,6 +26,10 @@ export interface Cluster {
   /** Role to assume in the cluster's account; null = the function's own role. */
   readonly roleArn: string | null;
   readonly externalId: string | null;
+  /** ecs only: names of task roles (globs) whose sessions may be revoked. */
+  readonly taskRoles?: readonly string[];
+  /** ecs only: log groups (globs) from which lines of the offender are kept as evidence. */
+  readonly taskLogGroups?: readonly string[];
 }
 
 export interface Source {

@@ -32,6 +32,10 @@ export interface TaskWorkload extends Verified {
   readonly desiredStatus: string;
   readonly containerInstanceArn: string | null;
   readonly startedAtMs: number | null;
+  /** Elastic network interfaces of its own: an awsvpc task has one. */
+  readonly networkInterfaces?: readonly string[];
+  /** The task role that RunTask or the service set over that of the definition; null: none. */
+  readonly roleOverride?: string | null;
 }
 
 export interface PodWorkload extends Verified {

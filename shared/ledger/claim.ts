@@ -1,4 +1,4 @@
-import type { ActionName } from "#shared/domain/policy.ts";
+import type { ActionName } from "#shared/domain/action.ts";
 import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
 
 /**
@@ -35,6 +35,9 @@ export interface ClaimBody<P> {
   readonly escalated: boolean;
   /** It replaced a claim that failed or was refused. */
   readonly again?: true;
+  /** What preparing found, stored before anything is touched: undo restores it. Absent: not prepared. */
+  readonly kept?: Readonly<Record<string, string>>;
+  readonly remarks?: readonly string[];
 }
 
 /** Longer than an invocation acts and verifies; after it anyone may look at the world and go on. */
@@ -99,6 +102,7 @@ export function receiptOf<P>(
   verifiedAtMs: number | null,
   undo: Receipt["undo"],
 ): Receipt {
-  const { action, target, requestedAtMs, evidence } = claim;
-  return { action, target, outcome, because, requestedAtMs, verifiedAtMs, undo, evidence };
+  const { action, target, requestedAtMs, evidence, remarks = [] } = claim;
+  const base = { action, target, outcome, because, requestedAtMs, verifiedAtMs, undo, evidence };
+  return remarks.length === 0 ? base : { ...base, remarks };
 }

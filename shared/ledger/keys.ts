@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ActionName } from "#shared/domain/policy.ts";
+import type { ActionName } from "#shared/domain/action.ts";
 import type { Key } from "#shared/ports/table.ts";
 
 /** Every key of the ledger. Texts of alerts enter keys only as hashes. The table of items: docs/architecture.md, "Ledger". */

@@ -1,6 +1,6 @@
+import { ACTION_FACTS } from "#shared/domain/action.ts";
 import type { Fields } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
-import type { ActionName } from "#shared/domain/policy.ts";
 import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
 import { type Workload, workloadName } from "#shared/domain/workload.ts";
 import { logEventLink } from "#shared/notify/links.ts";
@@ -44,12 +44,6 @@ export function tellStory(view: IncidentView): Story {
   };
 }
 
-const THING: Record<ActionName, string> = { "ecs:stop-task": "task", "kubernetes:terminate": "pod" };
-const VERB: Record<ActionName, { readonly did: string; readonly do: string }> = {
-  "ecs:stop-task": { did: "stopped", do: "stop" },
-  "kubernetes:terminate": { did: "deleted", do: "delete" },
-};
-
 function headline(view: IncidentView, status: Status): string {
   const rule = said(view.alert?.rule ?? "alert", 70).said;
   const receipt = view.receipts.find((one) => one.outcome === status.outcome);
@@ -57,8 +51,8 @@ function headline(view: IncidentView, status: Status): string {
   const decision = view.decisions.find((one) => one.kind === status.decision);
   if (decision === undefined) return `Falco alert: ${rule}`;
   const name = typeof decision.action === "string" ? decision.action : decision.action.action;
-  const verb = VERB[name];
-  const thing = THING[name];
+  const verb = ACTION_FACTS[name].words;
+  const { thing } = verb;
   if (decision.kind === "act") return `Decided to ${verb.do} the ${thing}, no result yet: ${rule}`;
   if (decision.kind === "would-act") return `Observed only, would have ${verb.did} the ${thing}: ${rule}`;
   if (decision.kind === "await-approval") return `Waiting for approval to ${verb.do} the ${thing}: ${rule}`;
@@ -66,8 +60,8 @@ function headline(view: IncidentView, status: Status): string {
 }
 
 function outcomeHeadline({ action, outcome }: Receipt): string {
-  const thing = THING[action];
-  const verb = VERB[action];
+  const verb = ACTION_FACTS[action].words;
+  const { thing } = verb;
   if (outcome === "done") return `${capital(thing)} ${verb.did}`;
   if (outcome === "requested") return `${capital(verb.do)} of the ${thing} requested, not confirmed`;
   if (outcome === "skipped") return `Nothing left to do on the ${thing}`;

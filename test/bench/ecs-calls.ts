@@ -8,6 +8,7 @@ import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import { respondToBatch } from "#shared/pipeline/respond/batch.ts";
 import { Sightings } from "#shared/playbooks/ecs/sightings.ts";
 import { encodeEntry } from "#shared/wire/queue-entry.ts";
+import { fakeAccess } from "../fakes/cluster-access.ts";
 import type { FakeEcs } from "../fakes/tasks.ts";
 import { policyOf, taskEntry, World } from "../fakes/world.ts";
 import { ecsCluster } from "../playbooks/builders.ts";
@@ -54,7 +55,7 @@ async function calls(mode: Mode, remember: boolean): Promise<number> {
     const ports = {
       ...world.respondPorts(),
       ...(remember ? { sightings: new Sightings() } : {}),
-      access: { tasks: () => Promise.resolve(ecs), pods: () => Promise.reject(new Error("there is no Kubernetes here")) },
+      access: fakeAccess({ tasks: ecs }),
       redelivery: { after: () => Promise.resolve() },
     };
     for (let at = 0; at < ALERTS; at += BATCH) {

@@ -1,10 +1,15 @@
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
-import type { Pods } from "#shared/ports/pods.ts";
-import type { Tasks } from "#shared/ports/tasks.ts";
+
+/** What a test gives of each kind. */
+export type Given = { readonly [K in keyof ClusterAccess]?: Awaited<ReturnType<ClusterAccess[K]>> };
+
+const KINDS = ["tasks", "pods", "services", "marks", "instances", "network", "roles", "definitions", "logs", "functions"] as const;
 
 /** Every cluster is the given one; what is not given cannot be opened. */
-export function fakeAccess(world: { readonly tasks?: Tasks; readonly pods?: Pods }): ClusterAccess {
-  const open = <T>(what: T | undefined, kind: string): Promise<T> =>
-    what === undefined ? Promise.reject(new Error(`the test gave no ${kind}`)) : Promise.resolve(what);
-  return { tasks: () => open(world.tasks, "tasks"), pods: () => open(world.pods, "pods") };
+export function fakeAccess(world: Given): ClusterAccess {
+  const open = (kind: keyof ClusterAccess) => (): Promise<unknown> => {
+    const what = world[kind];
+    return what === undefined ? Promise.reject(new Error(`the test gave no ${kind}`)) : Promise.resolve(what);
+  };
+  return Object.fromEntries(KINDS.map((kind) => [kind, open(kind)])) as unknown as ClusterAccess;
 }

@@ -75,6 +75,8 @@ export class FakeEcs implements Tasks {
         lastStatus: "RUNNING",
       })),
       tags: {},
+      networkInterfaces: [],
+      roleOverride: null,
       ...facts,
     };
     this.#tasks.set(task.taskArn, { ...task, ticksLeft: 0 });

@@ -126,7 +126,7 @@ export class World {
         return Promise.resolve({ kind: "sent", reference: null } as const);
       },
     };
-    return { table, access, clock, telemetry, registry, newId, channel };
+    return { table, access, clock, telemetry, registry, policy: this.policy, newId, channel };
   }
 
   /** Bodies of items of a type, as the ledger holds them. */

@@ -1,7 +1,8 @@
 import fc from "fast-check";
+import type { ActionName } from "#shared/domain/action.ts";
 import type { Alert, FieldValue } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
-import type { ActionName, PolicyAction } from "#shared/domain/policy.ts";
+import type { PolicyAction } from "#shared/domain/policy.ts";
 import { PRIORITIES } from "#shared/domain/priority.ts";
 import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
 import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ACTIONS } from "#shared/domain/policy.ts";
+import { ACTIONS } from "#shared/domain/action.ts";
 import { FACTS } from "#shared/policy/match-workload.ts";
 import { load, told } from "./workspace.ts";
 

@@ -1,15 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ACTIONS } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import { ACTIONS } from "#shared/domain/policy.ts";
+import type { Cluster } from "#shared/domain/registry.ts";
 import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
 import { stopReason } from "#shared/playbooks/ecs/stop-task.ts";
 import { playbooks, resolve } from "#shared/playbooks/index.ts";
 import type { Params, Plan, Planning, Reach } from "#shared/playbooks/playbook.ts";
-import { fakeAccess } from "../fakes/cluster-access.ts";
+import { fakeAccess, type Given } from "../fakes/cluster-access.ts";
 import { FakeKubernetes } from "../fakes/pods.ts";
 import { FakeEcs } from "../fakes/tasks.ts";
-import { ecsCluster, entry, found, kubeCluster, never, testClock } from "./builders.ts";
+import { ecsCluster, entry, found, kubeCluster, NOW, never, testClock } from "./builders.ts";
+
+const reachIn = (cluster: Cluster, given: Given): Reach => ({
+  cluster,
+  access: fakeAccess(given),
+  protection: () => null,
+  nowMs: () => NOW,
+});
 
 const occasion = { incident: "01J0000000000000000000000", rule: "shell in container" };
 const stop = playbooks["ecs:stop-task"];
@@ -19,7 +27,7 @@ async function taskWorld() {
   const ecs = new FakeEcs();
   const [task, neighbour] = ecs.service("web", { family: "web", instance: ecs.instance("i-0123456789abcdef0"), tags: {}, desired: 2 });
   if (task === undefined || neighbour === undefined) throw new Error("no tasks");
-  const reach: Reach = { cluster: ecsCluster, access: fakeAccess({ tasks: ecs }) };
+  const reach = reachIn(ecsCluster, { tasks: ecs });
   const fields = { "container.label[com.amazonaws.ecs.task-arn]": task.taskArn };
   const accusation = entry(ecsCluster, { containerId: (task.containers[0]?.runtimeId ?? "").slice(0, 12), fields });
   const workload = found(await resolve(accusation, ecsCluster, reach.access, testClock(), never)) as TaskWorkload;
@@ -31,7 +39,7 @@ async function podWorld(kind = "Deployment") {
   const controller = kind === "none" ? null : kind === "Deployment" ? kube.deployment("web") : kube.controller(kind, "web");
   const pod = kube.run({ name: "web-0", controller });
   const neighbour = kube.run({ name: "web-1", controller });
-  const reach: Reach = { cluster: kubeCluster, access: fakeAccess({ pods: kube }) };
+  const reach = reachIn(kubeCluster, { pods: kube });
   const fields = { "k8s.ns.name": pod.namespace, "k8s.pod.name": pod.name };
   const accusation = entry(kubeCluster, { containerId: (pod.containers[0]?.id ?? "").slice(0, 12), fields });
   const workload = found(await resolve(accusation, kubeCluster, reach.access, testClock(), never)) as PodWorkload;
@@ -69,14 +77,14 @@ describe("every playbook", () => {
 
   test("survives a round through JSON between plan and execution", async () => {
     const { ecs, task, plan, reach } = await taskWorld();
-    expect((await stop.execute(JSON.parse(JSON.stringify(plan)) as Plan, reach, never)).kind).toBe("accepted");
+    expect((await stop.execute(JSON.parse(JSON.stringify(plan)) as Plan, {}, reach, never)).kind).toBe("accepted");
     expect(ecs.stopped).toEqual(new Map([[task.taskArn, 1]]));
   });
 
   test("does not act on a plan of another playbook", async () => {
     const { plan } = await taskWorld();
     const { reach, kube } = await podWorld();
-    await expect(terminate.execute(plan, reach, never)).rejects.toThrow("holds a task");
+    await expect(terminate.execute(plan, {}, reach, never)).rejects.toThrow("holds a task");
     expect(kube.deleteCalls).toEqual([]);
   });
 });
@@ -84,11 +92,11 @@ describe("every playbook", () => {
 describe("ecs:stop-task", () => {
   test("stops that task alone; it is done when ECS says STOPPED, and the service starts another", async () => {
     const { ecs, task, neighbour, plan, reach } = await taskWorld();
-    expect(await stop.verify(plan, reach, never)).toMatchObject({ kind: "pending", begun: false });
-    expect((await stop.execute(plan, reach, never)).kind).toBe("accepted");
-    expect(await stop.verify(plan, reach, never)).toMatchObject({ kind: "pending", begun: true });
+    expect(await stop.verify(plan, {}, reach, never)).toMatchObject({ kind: "pending", begun: false });
+    expect((await stop.execute(plan, {}, reach, never)).kind).toBe("accepted");
+    expect(await stop.verify(plan, {}, reach, never)).toMatchObject({ kind: "pending", begun: true });
     ecs.tick();
-    expect(await stop.verify(plan, reach, never)).toMatchObject({ kind: "done" });
+    expect(await stop.verify(plan, {}, reach, never)).toMatchObject({ kind: "done" });
     const running = ecs.running().map(({ taskArn }) => taskArn);
     expect(running).toContain(neighbour.taskArn);
     expect(running).not.toContain(task.taskArn);
@@ -97,10 +105,10 @@ describe("ecs:stop-task", () => {
 
   test("stopping again changes nothing more", async () => {
     const { ecs, task, plan, reach } = await taskWorld();
-    await stop.execute(plan, reach, never);
-    await stop.execute(plan, reach, never);
+    await stop.execute(plan, {}, reach, never);
+    await stop.execute(plan, {}, reach, never);
     ecs.tick();
-    await stop.execute(plan, reach, never);
+    await stop.execute(plan, {}, reach, never);
     expect(ecs.stopped).toEqual(new Map([[task.taskArn, 1]]));
     expect(ecs.running()).toHaveLength(2);
   });
@@ -108,24 +116,24 @@ describe("ecs:stop-task", () => {
   test("a task that ECS has forgotten is gone, and that is done", async () => {
     const { ecs, task, plan, reach } = await taskWorld();
     ecs.forget(task.taskArn);
-    expect((await stop.execute(plan, reach, never)).kind).toBe("gone");
-    expect((await stop.verify(plan, reach, never)).kind).toBe("done");
+    expect((await stop.execute(plan, {}, reach, never)).kind).toBe("gone");
+    expect((await stop.verify(plan, {}, reach, never)).kind).toBe("done");
   });
 
   test("an answer that neither describes the task nor calls it missing proves nothing", async () => {
     const { plan, ecs, reach } = await taskWorld();
     ecs.describe = () => Promise.resolve({ tasks: [], missing: [] });
-    expect(await stop.verify(plan, reach, never)).toMatchObject({ kind: "pending", begun: true });
+    expect(await stop.verify(plan, {}, reach, never)).toMatchObject({ kind: "pending", begun: true });
     ecs.describe = (arns) => Promise.resolve({ tasks: [], missing: [...arns] });
-    expect(await stop.verify(plan, reach, never)).toMatchObject({ kind: "done" });
+    expect(await stop.verify(plan, {}, reach, never)).toMatchObject({ kind: "done" });
   });
 
   test("an agent that has lost its connection is pending, never done", async () => {
     const { ecs, plan, reach } = await taskWorld();
     ecs.ticksToStop = Number.POSITIVE_INFINITY;
-    await stop.execute(plan, reach, never);
+    await stop.execute(plan, {}, reach, never);
     ecs.tick();
-    expect(await stop.verify(plan, reach, never)).toMatchObject({
+    expect(await stop.verify(plan, {}, reach, never)).toMatchObject({
       kind: "pending",
       begun: true,
       because: expect.stringContaining("RUNNING"),
@@ -135,9 +143,9 @@ describe("ecs:stop-task", () => {
   test("a broken world is an error", async () => {
     const { ecs, plan, reach } = await taskWorld();
     ecs.fail("stop", new PipelineError("aws_throttled", "slow"));
-    await expect(stop.execute(plan, reach, never)).rejects.toMatchObject({ code: "aws_throttled" });
+    await expect(stop.execute(plan, {}, reach, never)).rejects.toMatchObject({ code: "aws_throttled" });
     ecs.fail("describe", new PipelineError("aws_unreachable", "away"));
-    await expect(stop.verify(plan, reach, never)).rejects.toMatchObject({ code: "aws_unreachable" });
+    await expect(stop.verify(plan, {}, reach, never)).rejects.toMatchObject({ code: "aws_unreachable" });
   });
 
   test("the reason names incident and policy rule, within what ECS shows", () => {
@@ -153,11 +161,11 @@ describe("ecs:stop-task", () => {
 describe("kubernetes:terminate", () => {
   test("deletes that pod alone, with its uid; it is done when it is gone, and its controller makes another", async () => {
     const { kube, pod, neighbour, plan, reach } = await podWorld();
-    expect(await terminate.verify(plan, reach, never)).toMatchObject({ kind: "pending", begun: false });
-    expect((await terminate.execute(plan, reach, never)).kind).toBe("accepted");
-    expect(await terminate.verify(plan, reach, never)).toMatchObject({ kind: "pending", begun: true });
+    expect(await terminate.verify(plan, {}, reach, never)).toMatchObject({ kind: "pending", begun: false });
+    expect((await terminate.execute(plan, {}, reach, never)).kind).toBe("accepted");
+    expect(await terminate.verify(plan, {}, reach, never)).toMatchObject({ kind: "pending", begun: true });
     kube.tick();
-    expect((await terminate.verify(plan, reach, never)).kind).toBe("done");
+    expect((await terminate.verify(plan, {}, reach, never)).kind).toBe("done");
     expect(kube.deleteCalls).toEqual([{ uid: pod.uid, graceSeconds: 1 }]);
     const running = kube.running().map(({ uid }) => uid);
     expect(running).toContain(neighbour.uid);
@@ -167,33 +175,36 @@ describe("kubernetes:terminate", () => {
 
   test("a successor of the same name is not touched: conflict, and the accused is gone", async () => {
     const { kube, plan, reach } = await podWorld("StatefulSet");
-    await terminate.execute(plan, reach, never);
+    await terminate.execute(plan, {}, reach, never);
     kube.tick();
-    expect((await terminate.execute(plan, reach, never)).kind).toBe("conflict");
+    expect((await terminate.execute(plan, {}, reach, never)).kind).toBe("conflict");
     expect(kube.deleteCalls).toHaveLength(1);
-    expect(await terminate.verify(plan, reach, never)).toMatchObject({ kind: "done", because: expect.stringContaining("another pod") });
+    expect(await terminate.verify(plan, {}, reach, never)).toMatchObject({ kind: "done", because: expect.stringContaining("another pod") });
   });
 
   test("a pod that is gone before is gone", async () => {
     const { kube, pod, plan, reach } = await podWorld();
     kube.remove(pod);
-    expect((await terminate.execute(plan, reach, never)).kind).toBe("gone");
+    expect((await terminate.execute(plan, {}, reach, never)).kind).toBe("gone");
   });
 
   test("deleting twice is one delete", async () => {
     const { kube, pod, plan, reach } = await podWorld();
-    await terminate.execute(plan, reach, never);
-    await terminate.execute(plan, reach, never);
+    await terminate.execute(plan, {}, reach, never);
+    await terminate.execute(plan, {}, reach, never);
     expect(kube.deleted).toEqual(new Map([[pod.uid, 1]]));
   });
 
   test("a finalizer is told from a container that still runs", async () => {
     const { kube, pod, plan, reach } = await podWorld();
     kube.ticksToGo = Number.POSITIVE_INFINITY;
-    await terminate.execute(plan, reach, never);
-    expect((await terminate.verify(plan, reach, never)).because).toContain("still runs");
+    await terminate.execute(plan, {}, reach, never);
+    expect((await terminate.verify(plan, {}, reach, never)).because).toContain("still runs");
     kube.change(pod, { containers: pod.containers.map((container) => ({ ...container, running: false })) });
-    expect(await terminate.verify(plan, reach, never)).toMatchObject({ kind: "pending", because: expect.stringContaining("finalizer") });
+    expect(await terminate.verify(plan, {}, reach, never)).toMatchObject({
+      kind: "pending",
+      because: expect.stringContaining("finalizer"),
+    });
   });
 
   test.each<[string, string, string]>([
@@ -219,7 +230,7 @@ describe("kubernetes:terminate", () => {
     [300, 300],
   ])("a grace of %j is %i s", async (given, seconds) => {
     const { kube, reach, workload } = await podWorld();
-    await terminate.execute(planned(terminate.plan(workload, { grace_period_seconds: given }, occasion)), reach, never);
+    await terminate.execute(planned(terminate.plan(workload, { grace_period_seconds: given }, occasion)), {}, reach, never);
     expect(kube.deleteCalls.map(({ graceSeconds }) => graceSeconds)).toEqual([seconds]);
   });
 

@@ -10,7 +10,7 @@ import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
 import { type Claim, claimItem, type Held, leaseFrom, readClaim, settle, storeClaim } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
-import type { Plan } from "#shared/playbooks/playbook.ts";
+import { type Plan, undoOf } from "#shared/playbooks/playbook.ts";
 
 type Act = Extract<Decision, { readonly kind: "act" }>;
 
@@ -143,7 +143,7 @@ async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: Respon
     because: `incident ${claim.incident} acts on this target`,
     requestedAtMs: null,
     verifiedAtMs: null,
-    undo: playbooks[action].undo,
+    undo: undoOf(playbooks[action], null),
     evidence: { kind: "none" },
   } as const;
   const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "final", claim: null } as const;
@@ -168,7 +168,7 @@ async function hold(
     because,
     requestedAtMs: null,
     verifiedAtMs: null,
-    undo: playbooks[action.action].undo,
+    undo: undoOf(playbooks[action.action], null),
     evidence,
   } as const;
   ports.telemetry.warn("An action is held before its claim", { incident, action: action.action, because });

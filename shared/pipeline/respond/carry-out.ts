@@ -3,9 +3,10 @@ import type { Outcome } from "#shared/domain/receipt.ts";
 import { receiptOf, released, settled } from "#shared/ledger/claim.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
-import { type Held, settle, storeClaim, tellingOf } from "#shared/pipeline/respond/settle.ts";
+import { type Claim, type Held, settle, storeClaim, tellingOf } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
-import type { Reach, Verification } from "#shared/playbooks/playbook.ts";
+import { type Kept, type Reach, undoOf, type Verification } from "#shared/playbooks/playbook.ts";
+import { protectionOf } from "#shared/policy/guards.ts";
 
 /** respond looks so long whether it is done; after that sweep looks. */
 const WATCH_MS = 5_000;
@@ -17,13 +18,13 @@ const BETWEEN_LOOKS_MS = 400;
  */
 export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts, signal: AbortSignal): Promise<Outcome | "lost"> {
   const { claim } = held;
-  const cluster = ports.registry.clusters.find(({ name }) => name === claim.cluster);
-  if (cluster === undefined)
-    return await end(held, "failed", `cluster ${claim.cluster} is no longer in falco-responder.yml`, null, ports, signal);
-  const reach: Reach = { cluster, access: ports.access };
+  const reach = reachOf(claim.cluster, ports);
+  if (reach === null) return await end(held, "failed", `cluster ${claim.cluster} is no longer in falco-responder.yml`, null, ports, signal);
   const playbook = playbooks[claim.action];
-  if (lookFirst) {
-    const seen = await attempt(() => playbook.verify(claim.plan, reach, signal));
+  // Nothing is done before it is prepared: a claim without what preparing kept has touched nothing yet.
+  const mayHaveActed = lookFirst && (playbook.prepare === undefined || claim.kept !== undefined);
+  if (mayHaveActed) {
+    const seen = await attempt(() => playbook.verify(claim.plan, keptOf(claim), reach, signal));
     // What the earlier owner did is not known when we may not look: that is no failure.
     if (!seen.ok) return await broken(held, seen.error, "unknown", ports, signal);
     if (seen.value.kind !== "pending") return await endAs(held, seen.value, ports, signal);
@@ -31,13 +32,55 @@ export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts
     if (await paused(ports, signal))
       return await end(held, "refused", "the kill switch is on, or cannot be read: nothing was done", null, ports, signal);
   }
-  const executed = await attempt(() => playbook.execute(claim.plan, reach, signal));
+  const ready = await prepared(held, reach, ports, signal);
+  return typeof ready === "string" ? ready : await execute(ready, reach, ports, signal);
+}
+
+const keptOf = ({ kept = {} }: Claim): Kept => kept;
+
+/** Where the claim's cluster is reached; null: it is no longer registered. */
+export function reachOf(name: string, { registry, access, policy, clock }: ClaimPorts): Reach | null {
+  const cluster = registry.clusters.find((one) => one.name === name);
+  return cluster === undefined
+    ? null
+    : { cluster, access, protection: (workload) => protectionOf(policy, workload), nowMs: () => clock.now() };
+}
+
+/** The claim with what undo needs, stored before the first write to the world; or what it ended as. */
+async function prepared(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortSignal): Promise<Held | Outcome | "lost"> {
+  const { claim } = held;
+  const playbook = playbooks[claim.action];
+  if (playbook.prepare === undefined || claim.kept !== undefined) return held;
+  const seen = await attempt(() => playbook.prepare?.(claim.plan, reach, signal) ?? Promise.reject(new Error("no preparation")));
+  if (!seen.ok) return await broken(held, seen.error, "failed", ports, signal);
+  if (seen.value.kind === "ready") {
+    const { kept, remarks } = seen.value;
+    return (await storeClaim(held, { ...claim, kept, remarks }, ports, signal)) ?? "lost";
+  }
+  if (seen.value.kind === "refused") return await end(held, "refused", seen.value.because, null, ports, signal);
+  return await end(held, "skipped", seen.value.because, null, ports, signal);
+}
+
+async function execute(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortSignal): Promise<Outcome | "lost"> {
+  const { claim } = held;
+  const executed = await attempt(() => playbooks[claim.action].execute(claim.plan, keptOf(claim), reach, signal));
   if (!executed.ok) return await broken(held, executed.error, "failed", ports, signal);
-  if (executed.value.kind === "gone") return await end(held, "skipped", executed.value.because, null, ports, signal);
-  if (executed.value.kind === "conflict") return await end(held, "refused", executed.value.because, null, ports, signal);
+  const { kind, because, kept, remarks = [] } = executed.value;
+  if (kind === "gone") return await end(held, "skipped", because, null, ports, signal);
+  if (kind === "conflict") return await end(held, "refused", because, null, ports, signal);
+  if (kind === "failed") return await end(held, "failed", because, null, ports, signal);
   const requestedAtMs = ports.clock.now();
   if (claim.alertAtMs !== null) ports.telemetry.latency("FalcoToAction", requestedAtMs - claim.alertAtMs, { action: claim.action });
-  return await watch({ ...held, claim: { ...claim, requestedAtMs } }, reach, ports, signal);
+  const done: Held = {
+    ...held,
+    claim: {
+      ...claim,
+      requestedAtMs,
+      ...(kept === undefined ? {} : { kept }),
+      ...(remarks.length === 0 ? {} : { remarks: [...(claim.remarks ?? []), ...remarks] }),
+    },
+  };
+  return kind === "done" ? await end(done, "done", because, ports.clock.now(), ports, signal) : await watch(done, reach, ports, signal);
 }
 
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PipelineError };
@@ -80,7 +123,7 @@ async function watch(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortS
 /** The request was accepted: that we cannot look now changes nothing about it. */
 async function verifyCalmly({ claim }: Held, reach: Reach, signal: AbortSignal): Promise<Verification> {
   try {
-    return await playbooks[claim.action].verify(claim.plan, reach, signal);
+    return await playbooks[claim.action].verify(claim.plan, keptOf(claim), reach, signal);
   } catch (thrown) {
     if (!(thrown instanceof PipelineError)) throw thrown;
     return { kind: "pending", begun: true, because: `accepted, and it cannot be looked at now: ${messageOf(thrown)}` };
@@ -108,7 +151,8 @@ export async function end(
   const { claim } = held;
   const telling = tellingOf(outcome);
   const next = { ...settled(claim, outcome, claim.requestedAtMs), escalated: claim.escalated || telling === "unknown" };
-  const receipt = receiptOf(next, outcome, because, verifiedAtMs, playbooks[claim.action].undo);
+  const touched = next.requestedAtMs !== null && outcome !== "failed" && outcome !== "refused";
+  const receipt = receiptOf(next, outcome, because, verifiedAtMs, undoOf(playbooks[claim.action], touched ? keptOf(next) : null));
   const { incident, alert, channels } = claim;
   if (!(await settle({ receipt, incident, alert, channels, telling, claim: { held, next } }, ports, signal))) return "lost";
   ports.telemetry.count("Actions", 1, { action: claim.action, outcome });

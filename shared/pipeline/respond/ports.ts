@@ -15,12 +15,12 @@ export interface ClaimPorts {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly registry: Registry;
+  readonly policy: Policy;
 }
 
 export interface RespondPorts extends ClaimPorts {
   readonly evidence: Archive;
   readonly deadLetters: DeadLetters;
-  readonly policy: Policy;
   /** What ECS said lately, for decisions that touch nothing; absent: ECS is asked for every alert. */
   readonly sightings?: Sightings;
   /** A new id at each call: who holds a lease. */

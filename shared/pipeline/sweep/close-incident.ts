@@ -5,6 +5,7 @@ import { incidentPk, metaKey } from "#shared/ledger/keys.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
+import { undoOf } from "#shared/playbooks/playbook.ts";
 import type { Item } from "#shared/ports/table.ts";
 
 /** An incident with an open receipt is looked at again after this. */
@@ -50,7 +51,7 @@ async function settleForgotten(incident: string, receipts: readonly Receipt[], p
         because: "decided, and never carried out: its message gave up before (see the dead-letter queue); nothing was touched",
         requestedAtMs: null,
         verifiedAtMs: null,
-        undo: playbooks[action].undo,
+        undo: undoOf(playbooks[action], null),
         evidence: { kind: "none" },
       };
       await settle({ receipt, incident, alert: alert.id, channels, telling: "final", claim: null }, ports, signal);

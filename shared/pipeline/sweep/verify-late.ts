@@ -1,6 +1,6 @@
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import { ESCALATE_MS, standing } from "#shared/ledger/claim.ts";
-import { end } from "#shared/pipeline/respond/carry-out.ts";
+import { end, reachOf } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { type Held, readClaim, storeClaim } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
@@ -29,7 +29,7 @@ export async function verifyLate(found: Item, ports: ClaimPorts, signal: AbortSi
   }
   // Its owner is dead, its message had its retries, and the world shows that no request ever arrived: nobody will do it now.
   if (stands === "expired" && seen.kind === "pending" && !seen.begun && ageMs > ESCALATE_MS)
-    return (await end(held, "failed", `given up: ${seen.because}`, null, ports, signal)) === "lost" ? "left" : "failed";
+    return await giveUp(held, seen.blind === true ? "unknown" : "failed", seen.because, ports, signal);
   if (ageMs > ESCALATE_MS && !held.claim.escalated) {
     const looked = { ...held, claim: { ...held.claim, looks: held.claim.looks + 1 } };
     const because = `still not confirmed ${Math.round(ageMs / 60_000)} min after the claim: ${seen.because}`;
@@ -38,11 +38,14 @@ export async function verifyLate(found: Item, ports: ClaimPorts, signal: AbortSi
   return (await lookLater(held, ports, signal)) ? "waiting" : "left";
 }
 
-async function look({ claim }: Held, { registry, access }: ClaimPorts, signal: AbortSignal): Promise<Verification> {
-  const cluster = registry.clusters.find(({ name }) => name === claim.cluster);
-  if (cluster === undefined) return { kind: "unknown", because: `cluster ${claim.cluster} is no longer in falco-responder.yml` };
+const giveUp = async (held: Held, outcome: "failed" | "unknown", because: string, ports: ClaimPorts, signal: AbortSignal): Promise<Late> =>
+  (await end(held, outcome, `given up: ${because}`, null, ports, signal)) === "lost" ? "left" : outcome;
+
+async function look({ claim }: Held, ports: ClaimPorts, signal: AbortSignal): Promise<Verification> {
+  const reach = reachOf(claim.cluster, ports);
+  if (reach === null) return { kind: "unknown", because: `cluster ${claim.cluster} is no longer in falco-responder.yml` };
   try {
-    return await playbooks[claim.action].verify(claim.plan, { cluster, access }, signal);
+    return await playbooks[claim.action].verify(claim.plan, claim.kept ?? {}, reach, signal);
   } catch (thrown) {
     if (!(thrown instanceof PipelineError)) throw thrown;
     return { kind: "unknown", because: `the world cannot be looked at: ${messageOf(thrown)}` };

@@ -9,7 +9,8 @@ import type { Clock } from "#shared/ports/clock.ts";
 import type { TaskFacts, Tasks } from "#shared/ports/tasks.ts";
 
 export const resolveTaskNeeds: Needs = {
-  iam: [
+  iam: [],
+  look: [
     { actions: ["ecs:DescribeTasks"], on: "task" },
     { actions: ["ecs:ListTasks"], on: "container-instance" },
     { actions: ["ecs:ListContainerInstances"], on: "cluster" },
@@ -191,5 +192,7 @@ function workloadOf({ task, container }: Match, cluster: Cluster, serviceTags: R
     desiredStatus: task.desiredStatus,
     containerInstanceArn: task.containerInstanceArn,
     startedAtMs: task.startedAtMs,
+    networkInterfaces: task.networkInterfaces,
+    roleOverride: task.roleOverride,
   };
 }

@@ -11,7 +11,8 @@ const REASON_MAX = 255;
 export const stopTask: Playbook = {
   name: "ecs:stop-task",
   needs: {
-    iam: [{ actions: ["ecs:StopTask", "ecs:DescribeTasks"], on: "task" }],
+    iam: [{ actions: ["ecs:StopTask"], on: "task" }],
+    look: [{ actions: ["ecs:DescribeTasks"], on: "task" }],
     rbac: [],
   },
 
@@ -22,7 +23,7 @@ export const stopTask: Playbook = {
     return { kind: "planned", plan: { action: "ecs:stop-task", workload, params: {}, occasion } };
   },
 
-  async execute(plan, { cluster, access }, signal) {
+  async execute(plan, _kept, { cluster, access }, signal) {
     const task = taskOf(plan);
     const answer = await (await access.tasks(cluster)).stop(task.taskArn, stopReason(plan.occasion), signal);
     return answer === "accepted"
@@ -30,7 +31,7 @@ export const stopTask: Playbook = {
       : { kind: "gone", because: "ECS no longer knows the task: it had stopped before" };
   },
 
-  async verify(plan, { cluster, access }, signal) {
+  async verify(plan, _kept, { cluster, access }, signal) {
     const { taskArn } = taskOf(plan);
     const { tasks, missing } = await (await access.tasks(cluster)).describe([taskArn], signal);
     const task = tasks.find((found) => found.taskArn === taskArn);

@@ -9,6 +9,7 @@ import type { PodFacts, Pods } from "#shared/ports/pods.ts";
 
 export const resolvePodNeeds: Needs = {
   iam: [],
+  look: [],
   rbac: [
     { apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] },
     { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["get"] },

@@ -21,6 +21,7 @@ export const terminate: Playbook = {
   name: "kubernetes:terminate",
   needs: {
     iam: [],
+    look: [],
     rbac: [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "delete"] }],
   },
 
@@ -38,7 +39,7 @@ export const terminate: Playbook = {
     return { kind: "planned", plan: { action: "kubernetes:terminate", workload, params: { [GRACE.key]: grace }, occasion } };
   },
 
-  async execute(plan, { cluster, access }, signal) {
+  async execute(plan, _kept, { cluster, access }, signal) {
     const { namespace, name, uid } = podOf(plan);
     const grace = graceSeconds(plan.params);
     if (typeof grace === "string") throw new Error(`a plan of kubernetes:terminate is unbounded: ${grace}`);
@@ -49,7 +50,7 @@ export const terminate: Playbook = {
       : { kind: "conflict", because: "another pod has the name: the accused one is gone, and its successor was not touched" };
   },
 
-  async verify(plan, { cluster, access }, signal) {
+  async verify(plan, _kept, { cluster, access }, signal) {
     const { namespace, name, uid } = podOf(plan);
     const pod = await (await access.pods(cluster)).get(namespace, name, signal);
     if (pod === null) return { kind: "done", because: "the pod is gone" };
