@@ -44,7 +44,7 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   );
   reportTwins(channels, ["notifications"], yaml, report);
   return {
-    registry: { schema: "falco-responder/registry/1", account, region, clusters, notifications: { channels } },
+    registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications: { channels } },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",
     deploy: deployOf((source["deploy"] ?? {}) as Keyed, yaml, report),

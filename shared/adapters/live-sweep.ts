@@ -4,6 +4,7 @@ import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
 import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
 import { readCompiled } from "#shared/adapters/compiled.ts";
 import { liveNotifyPorts } from "#shared/adapters/live-notify.ts";
+import { laneUrls, sqsOrders } from "#shared/adapters/orders.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
 import type { SweepPorts } from "#shared/pipeline/sweep.ts";
@@ -15,6 +16,7 @@ export function liveSweepPorts(env: NodeJS.ProcessEnv): SweepPorts {
     telemetry: liveTelemetry("sweep"),
     access: clusterAccess({ tasks: ecsTasksOpener(), pods: kubernetesPodsOpener(secretReader()) }),
     newId: randomUUID,
+    orders: sqsOrders(laneUrls(env)),
     policy: readCompiled().policy,
   };
 }

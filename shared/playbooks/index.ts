@@ -1,10 +1,10 @@
 import type { ActionName } from "#shared/domain/action.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { Resolution } from "#shared/domain/workload.ts";
-import { resolveTask } from "#shared/playbooks/ecs/resolve.ts";
+import type { Resolution, Workload } from "#shared/domain/workload.ts";
+import { lookAtTask, resolveTask } from "#shared/playbooks/ecs/resolve.ts";
 import { stopTask } from "#shared/playbooks/ecs/stop-task.ts";
-import { resolvePod } from "#shared/playbooks/kubernetes/resolve.ts";
+import { lookAtPod, resolvePod } from "#shared/playbooks/kubernetes/resolve.ts";
 import { terminate } from "#shared/playbooks/kubernetes/terminate.ts";
 import type { Playbook } from "#shared/playbooks/playbook.ts";
 import type { Clock } from "#shared/ports/clock.ts";
@@ -15,6 +15,13 @@ export const playbooks = {
   "ecs:stop-task": stopTask,
   "kubernetes:terminate": terminate,
 } as unknown as Readonly<Record<ActionName, Playbook>>;
+
+/** The workload as it is now, if it is still the same one with the same container; whatever else is said with its reason. */
+export async function look(former: Workload, cluster: Cluster, access: ClusterAccess, signal: AbortSignal): Promise<Resolution> {
+  return former.kind === "task"
+    ? await lookAtTask(former, cluster, await access.tasks(cluster), signal)
+    : await lookAtPod(former, cluster, await access.pods(cluster), signal);
+}
 
 /**
  * Whom the alert accuses, as the control plane of its cluster describes it. Only `found` may be acted on; any doubt is `unverified`.

@@ -1,7 +1,8 @@
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import { ESCALATE_MS, standing } from "#shared/ledger/claim.ts";
-import { end, reachOf } from "#shared/pipeline/respond/carry-out.ts";
+import { end } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Held, readClaim, storeClaim } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import type { Verification } from "#shared/playbooks/playbook.ts";

@@ -67,6 +67,20 @@ export async function resolveTask(
   );
 }
 
+/** The task that was resolved before, described now: found only with the very container that was accused. */
+export async function lookAtTask(former: TaskWorkload, cluster: Cluster, tasks: Tasks, signal: AbortSignal): Promise<Resolution> {
+  const { tasks: described } = await tasks.describe([former.taskArn], signal);
+  const there = described.filter(({ taskArn }) => taskArn === former.taskArn);
+  const same = there.map((task) => ({ ...task, containers: task.containers.filter(({ runtimeId }) => runtimeId === former.container.id) }));
+  const [task] = same;
+  if (task?.containers[0] === undefined) return unverified("ECS no longer has the task with the accused container");
+  const { resolution } = await judge(same, former.container.id.toLowerCase(), cluster, tasks, signal, {
+    how: "ECS still has the task with the accused container",
+    none: "ECS no longer has the task with the accused container",
+  });
+  return resolution;
+}
+
 async function byLabel(label: string, id: string, cluster: Cluster, tasks: Tasks, signal: AbortSignal): Promise<Look> {
   const arn = parseTaskArn(label);
   if (arn === null) return sure(unverified("the alert's task-arn label is no task ARN"));
