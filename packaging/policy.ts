@@ -174,8 +174,11 @@ function seconds(text: Plain | undefined): number | null {
   return found === null ? null : Number(found[1]) * (found[2] === "s" ? 1 : found[2] === "m" ? 60 : 3_600);
 }
 
-/** Protected also by a policy that says nothing of it: who leaves `protect` out must not lose the cluster's own organs. */
-const ALWAYS: Pick<Protect, "namespaces" | "priorityClasses" | "labels"> = {
+/** Protected also by a policy that says nothing of it: who leaves `protect` out must not lose the cluster's own organs, or ours. */
+const ORGANS = ["falco", "falco-responder*", "falcosidekick*", "fluent-bit", "fluentbit", "log-router", "log_router"] as const;
+const ALWAYS: Pick<Protect, "namespaces" | "services" | "families" | "priorityClasses" | "labels"> = {
+  services: ORGANS,
+  families: ORGANS,
   namespaces: ["kube-system", "kube-public", "kube-node-lease"],
   priorityClasses: ["system-*"],
   labels: { "falco-responder/protected": "true", "falco-responder.io/protected": "true" },
@@ -189,8 +192,8 @@ function protectOf(source: Keyed): Protect {
   return {
     clusters: list("clusters"),
     namespaces: list("namespaces", ALWAYS.namespaces),
-    services: list("services"),
-    families: list("families"),
+    services: list("services", ALWAYS.services),
+    families: list("families", ALWAYS.families),
     priorityClasses: list("priorityClasses", ALWAYS.priorityClasses),
     labels: { ...(Object.fromEntries(labels) as Protect["labels"]), ...ALWAYS.labels },
   };

@@ -88,11 +88,11 @@ export interface Execution {
 
 /**
  * done: the world shows it. pending: not yet; `begun` says whether the world shows that the request arrived (when it does not, execute
- * again: executing is idempotent); `blind`: the world can never show it. failed: it is certain that it did not and will not happen.
- * unknown: the world does not tell.
+ * again: executing is idempotent); `blind`: the world can never show it; `partly`: a part of it has happened, so giving up leaves that part.
+ * failed: it is certain that it did not and will not happen. unknown: the world does not tell.
  */
 export type Verification =
-  | { readonly kind: "pending"; readonly begun: boolean; readonly because: string; readonly blind?: true }
+  | { readonly kind: "pending"; readonly begun: boolean; readonly because: string; readonly blind?: true; readonly partly?: true }
   | { readonly kind: "done" | "failed" | "unknown"; readonly because: string };
 
 /**
@@ -126,6 +126,8 @@ export type Undo =
 export interface Playbook {
   readonly name: ActionName;
   readonly needs: Needs;
+  /** Why it refuses every target, and what to name instead: a policy that names it is refused when packaging. Absent: it acts. */
+  readonly never?: { readonly because: string; readonly instead: string };
   plan(workload: Workload, params: Params, occasion: Occasion): Planning;
   /** Reads, touches nothing. Absent: there is nothing to keep. */
   prepare?(plan: Plan, reach: Reach, signal: AbortSignal): Promise<Preparation>;

@@ -142,9 +142,14 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
       writes.push({ op: "put", item: pack(key, "container", 1, nowMs, container, helper(nowMs)), when: null });
     }
   }
-  if (target !== null) writes.push(...(await orderWrites(incident, body, target.workload, ports, signal)));
+  const asks = target === null ? [] : await orderWrites(incident, body, target.workload, ports, signal);
+  writes.push(...asks);
   if (verdict.climbs !== null) writes.push(await climbWrite(about.subject, verdict.climbs, table, nowMs, signal));
-  if (aftermath === null) writes.push(...(await noteWrites(incident, body, table, nowMs, signal)));
+  if (aftermath === null) {
+    // A question that nobody answered is asked again, and heard again.
+    const isAskedAgain = asks.some(({ when }) => when?.kind === "version");
+    writes.push(...(await noteWrites(incident, body, isAskedAgain, table, nowMs, signal)));
+  }
   return {
     writes,
     record: { incident, generation: about.generation, cluster: about.cluster, subject: about.subject, rule: about.rule, body, target },
@@ -210,9 +215,16 @@ export const metaItem = (about: IncidentBody, version: number, nowMs: number): I
 const PRESSING: readonly DecisionKind[] = ["act", "await-approval", "would-act", "hold"];
 
 /** One message per incident, channel, target and kind of decision: similar alerts only count. */
-async function noteWrites(incident: string, body: AlertBody, table: Table, nowMs: number, signal: AbortSignal): Promise<readonly Write[]> {
+async function noteWrites(
+  incident: string,
+  body: AlertBody,
+  isAskedAgain: boolean,
+  table: Table,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<readonly Write[]> {
   const kind = PRESSING.find((one) => body.decisions.some((decision) => decision.kind === one)) ?? "tell";
-  const topic = topicOf(body.target, kind);
+  const topic = topicOf(body.target, isAskedAgain ? `${kind} ${body.alert.id}` : kind);
   const notes = body.channels.map((channel) =>
     newNote({ incident, channel, phase: "decision", topic, alert: body.alert.id, target: body.target }, nowMs),
   );

@@ -1,10 +1,12 @@
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { Resolution, TaskWorkload } from "#shared/domain/workload.ts";
+import type { Resolution } from "#shared/domain/workload.ts";
 import { claimed, isContainerId, sameContainer } from "#shared/playbooks/claims.ts";
-import { foreignTo, parseTaskArn, parseTaskDefinition } from "#shared/playbooks/ecs/arn.ts";
+import { foreignTo, parseTaskArn } from "#shared/playbooks/ecs/arn.ts";
+import { serviceOf, workloadOf } from "#shared/playbooks/ecs/workload.ts";
 import { type Look, lookAgain, YOUNG_MS } from "#shared/playbooks/look-again.ts";
 import type { Needs } from "#shared/playbooks/playbook.ts";
+import { lastPart } from "#shared/playbooks/words.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 import type { TaskFacts, Tasks } from "#shared/ports/tasks.ts";
 
@@ -175,47 +177,19 @@ async function judge(
   const foreign = arn === null ? "its ARN cannot be read" : foreignTo(cluster, arn);
   if (foreign !== null) return sure(unverified(`the task that ECS describes is not of this cluster: ${foreign}`));
   const ending = endingOf(match.task);
-  if (ending !== null) return sure({ kind: "gone", workload: workloadOf(match, cluster, {}), because: ending });
+  if (ending !== null) return sure({ kind: "gone", workload: workloadOf(match.task, match.container, cluster, {}), because: ending });
   const service = serviceOf(match.task);
   // Tags reach a task only with propagateTags: protection may stand on the service alone, so unreadable tags are not "no tags".
   const tags = service === null ? {} : await tasks.serviceTags(service, signal);
-  return sure({ kind: "found", workload: workloadOf(match, cluster, tags), how: words.how });
+  return sure({ kind: "found", workload: workloadOf(match.task, match.container, cluster, tags), how: words.how });
 }
 
 const sure = (resolution: Resolution): Look => ({ resolution, lagging: false });
 const unverified = (because: string): Resolution => ({ kind: "unverified", because });
-const lastPart = (text: string): string => text.slice(text.lastIndexOf("/") + 1);
 
 const awaitsIds = (task: TaskFacts): boolean => endingOf(task) === null && task.containers.some(({ runtimeId }) => runtimeId === null);
 
 function endingOf(task: TaskFacts): string | null {
   if (task.lastStatus === "STOPPED") return "the task has stopped";
   return task.desiredStatus === "STOPPED" ? `the task is already stopping (${task.lastStatus})` : null;
-}
-
-const serviceOf = ({ group }: TaskFacts): string | null =>
-  group?.startsWith("service:") && group.length > "service:".length ? group.slice("service:".length) : null;
-
-function workloadOf({ task, container }: Match, cluster: Cluster, serviceTags: Readonly<Record<string, string>>): TaskWorkload {
-  const service = serviceOf(task);
-  return {
-    kind: "task",
-    cluster: cluster.name,
-    uid: task.taskArn,
-    owner: service === null ? null : { kind: "Service", name: service, uid: null },
-    container: { name: container.name, id: container.runtimeId ?? "", image: container.image },
-    labels: { ...serviceTags, ...task.tags },
-    taskArn: task.taskArn,
-    clusterArn: task.clusterArn,
-    ...parseTaskDefinition(task.taskDefinitionArn),
-    service,
-    group: task.group,
-    launchType: task.launchType,
-    lastStatus: task.lastStatus,
-    desiredStatus: task.desiredStatus,
-    containerInstanceArn: task.containerInstanceArn,
-    startedAtMs: task.startedAtMs,
-    networkInterfaces: task.networkInterfaces,
-    roleOverride: task.roleOverride,
-  };
 }
