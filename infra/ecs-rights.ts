@@ -72,8 +72,8 @@ const logArns = (clusters: readonly Cluster[]): readonly Value[] =>
 
 interface Granted {
   readonly sid: string;
-  /** None: no statement. */
-  readonly resources: (scope: Scope) => readonly Value[] | "*";
+  /** None: no statement. `on`: what the rights are declared on. */
+  readonly resources: (scope: Scope, on: ReadonlySet<On>) => readonly Value[] | "*";
   readonly condition?: (scope: Scope) => Value;
 }
 
@@ -81,7 +81,7 @@ interface Granted {
 const GRANTS: Readonly<Record<Grant, Granted>> = {
   "in-cluster": {
     sid: "InRegisteredClusters",
-    resources: ({ clusters }) => clusters.flatMap((cluster) => ["task", "container-instance", "service"].map((kind) => of(kind)(cluster))),
+    resources: ({ clusters }, on) => [...on].toSorted().flatMap((kind) => clusters.map(of(kind))),
     condition: ({ clusters }) => named(clusters),
   },
   cluster: { sid: "OnRegisteredClusters", resources: ({ clusters }) => clusters.map(of("cluster")) },
@@ -132,19 +132,17 @@ const PROTECTED = "falco-responder/protected";
  * statement. The denials hold whatever the code or another policy says; the first needs the tag on the task itself (`propagateTags`).
  */
 export function clusterRights(rights: readonly Right[], scope: Scope): readonly Statement[] {
-  const actions = new Map<Grant, Set<string>>();
-  for (const right of rights) {
-    for (const action of right.actions) {
-      const grant = grantOf(right.on, action);
-      actions.set(grant, (actions.get(grant) ?? new Set()).add(action));
-    }
-  }
+  const asked = Map.groupBy(
+    rights.flatMap(({ actions, on }) => actions.map((action) => ({ action, on }))),
+    ({ action, on }) => grantOf(on, action),
+  );
   const allows = (Object.keys(GRANTS) as Grant[]).flatMap((grant) => {
     const { sid, resources, condition } = GRANTS[grant];
-    const Resource = resources(scope);
-    const granted = [...(actions.get(grant) ?? [])].toSorted();
-    if (granted.length === 0 || Resource.length === 0) return [];
-    return [{ Sid: sid, Effect: "Allow", Action: granted, Resource, ...(condition === undefined ? {} : { Condition: condition(scope) }) }];
+    const these = asked.get(grant) ?? [];
+    const Resource = resources(scope, new Set(these.map(({ on }) => on)));
+    if (these.length === 0 || Resource.length === 0) return [];
+    const Action = unique(these.map(({ action }) => action));
+    return [{ Sid: sid, Effect: "Allow", Action, Resource, ...(condition === undefined ? {} : { Condition: condition(scope) }) }];
   });
   const granted = new Set(allows.flatMap(({ Action }) => Action));
   return [...allows, ...denials(granted, scope)];
