@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { clusterAccess } from "#shared/adapters/cluster-access.ts";
-import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
-import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
 import { readCompiled } from "#shared/adapters/compiled.ts";
 import { liveNotifyPorts } from "#shared/adapters/live-notify.ts";
+import { sweepOpeners } from "#shared/adapters/openers-sweep.ts";
 import { laneUrls, sqsOrders } from "#shared/adapters/orders.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
@@ -14,7 +13,7 @@ export function liveSweepPorts(env: NodeJS.ProcessEnv): SweepPorts {
   return {
     ...liveNotifyPorts(env),
     telemetry: liveTelemetry("sweep"),
-    access: clusterAccess({ tasks: ecsTasksOpener(), pods: kubernetesPodsOpener(secretReader()) }),
+    access: clusterAccess(sweepOpeners(secretReader())),
     newId: randomUUID,
     orders: sqsOrders(laneUrls(env)),
     policy: readCompiled().policy,

@@ -1,7 +1,7 @@
 import type { ActionName } from "#shared/domain/action.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { Resolution, Resolution, Workload } from "#shared/domain/workload.ts";
+import type { Resolution, Workload } from "#shared/domain/workload.ts";
 import { invokeLambda } from "#shared/playbooks/aws/invoke-lambda.ts";
 import { drainInstance } from "#shared/playbooks/ecs/drain-instance.ts";
 import { isolateInstance } from "#shared/playbooks/ecs/isolate-instance.ts";

@@ -1,6 +1,6 @@
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { Resolution } from "#shared/domain/workload.ts";
+import type { Resolution, TaskWorkload } from "#shared/domain/workload.ts";
 import { claimed, isContainerId, sameContainer } from "#shared/playbooks/claims.ts";
 import { foreignTo, parseTaskArn } from "#shared/playbooks/ecs/arn.ts";
 import { serviceOf, workloadOf } from "#shared/playbooks/ecs/workload.ts";
