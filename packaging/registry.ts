@@ -85,6 +85,8 @@ function compileCluster(source: Keyed, account: string, region: string): Cluster
         : { server: String(access["server"]), caData: String(access["caData"]), tokenSecret: String(access["tokenSecret"]) },
     roleArn: source["role"] === undefined ? null : String(source["role"]),
     externalId: source["externalId"] === undefined ? null : String(source["externalId"]),
+    ...(source["taskRoles"] === undefined ? {} : { taskRoles: (source["taskRoles"] as readonly string[]).map(String) }),
+    ...(source["taskLogGroups"] === undefined ? {} : { taskLogGroups: (source["taskLogGroups"] as readonly string[]).map(String) }),
   };
 }
 
@@ -99,6 +101,8 @@ function reportCluster(
   const at = (key: string, message: string, remedy: string): void => report(yaml.problem([...path, key], message, remedy));
   if (!/^\d{12}$/.test(cluster.account)) at("account", `"${cluster.account}" is not an AWS account id`, "it has 12 digits");
   if (cluster.kind === "ecs" && cluster.access !== null) at("access", "access is for Kubernetes only", "remove it: ECS is reached by IAM");
+  for (const key of ["taskRoles", "taskLogGroups"] as const)
+    if (cluster.kind !== "ecs" && cluster[key] !== undefined) at(key, `${key} is for ECS only`, "remove it");
   if (cluster.kind === "eks" && cluster.access === null) {
     const remedy = "give access with a ServiceAccount token (server, caData, tokenSecret)";
     at("kind", "access by EKS access entries is not there yet", remedy);

@@ -69,6 +69,15 @@ export async function resolveTask(
   );
 }
 
+export const lookAtTaskNeeds: Needs = {
+  iam: [],
+  look: [
+    { actions: ["ecs:DescribeTasks"], on: "task" },
+    { actions: ["ecs:DescribeServices"], on: "service" },
+  ],
+  rbac: [],
+};
+
 /** The task that was resolved before, described now: found only with the very container that was accused. */
 export async function lookAtTask(former: TaskWorkload, cluster: Cluster, tasks: Tasks, signal: AbortSignal): Promise<Resolution> {
   const { tasks: described } = await tasks.describe([former.taskArn], signal);
