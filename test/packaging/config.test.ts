@@ -132,6 +132,18 @@ describe("falco-responder.yml", () => {
       "with role only",
     ],
     [
+      "every task role there is",
+      change(CONFIG, "kind: ecs", "kind: ecs\n    taskRoles: ['*']"),
+      "7:17 clusters[0].taskRoles[0]",
+      "more than *",
+    ],
+    [
+      "task roles of a Kubernetes cluster",
+      change(CONFIG, "kind: kubernetes", "kind: kubernetes\n    taskRoles: [app-*]"),
+      "12:16 clusters[1].taskRoles",
+      "ECS only",
+    ],
+    [
       "a secret itself",
       change(CONFIG, "ssm:/falco/slack", "https://hooks.slack.com/services/T/B/x"),
       "24:16 notifications[1].urlSecret",
@@ -193,10 +205,24 @@ describe("falco-responder.yml", () => {
       ),
       change(CONFIG, "kind: kubernetes", "kind: eks"),
       change(CONFIG, "kind: ecs", "kind: ecs\n    account: 444455556666\n    role: arn:aws:iam::444455556666:role/x\n    externalId: abc"),
+      change(CONFIG, "kind: ecs", "kind: ecs\n    taskRoles: [app-*]\n    taskLogGroups: ['/ecs/*']"),
       change(CONFIG, "kind: sns", "kind: sns\n    topic: arn:aws:sns:eu-central-1:111122223333:t"),
       change(CONFIG, '"111122223333"', "012345678901"),
     ];
     for (const config of taken) expect(told(load(config, POLICY))).toEqual([]);
+  });
+
+  test("the plan has the functions that the policy names, in rules and ladders, each once; nobody else's", () => {
+    const hook = (name: string) =>
+      `{ action: "aws:invoke-lambda", params: { function: "arn:aws:lambda:eu-central-1:111122223333:function:${name}" } }`;
+    const ladder = `recurrence: { times: 2, window: 1h, then: [tell, ${hook("page")}] }\n`;
+    const policy = `${ladder}${change(POLICY, "[ecs:stop-task]", `[ecs:stop-task, ${hook("snapshot")}, ${hook("page")}]`)}`;
+    const loaded = load(CONFIG, policy);
+    expect(told(loaded)).toEqual([]);
+    const arn = (name: string) => `arn:aws:lambda:eu-central-1:111122223333:function:${name}`;
+    expect(loaded.ok && loaded.compiled.plan.userFunctions).toEqual([arn("page"), arn("snapshot")]);
+    const without = load(CONFIG, POLICY);
+    expect(without.ok && without.compiled.plan.userFunctions).toEqual([]);
   });
 
   test("several mistakes are told at once", () => {
