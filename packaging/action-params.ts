@@ -24,7 +24,7 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
     launchType: "EC2",
     lastStatus: "RUNNING",
     desiredStatus: "RUNNING",
-    containerInstanceArn: null,
+    containerInstanceArn: "arn:aws:ecs:us-east-1:111122223333:container-instance/sample/0123456789abcdef0123456789abcdef",
     startedAtMs: null,
   },
   pod: {
