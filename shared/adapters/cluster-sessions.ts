@@ -1,11 +1,5 @@
+import type { Credentials } from "#shared/adapters/assume-role.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-
-export interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string;
-  readonly expiration: Date;
-}
 
 /** What every client of a cluster is made with; without `credentials` it uses the function's own role. */
 export interface ClientConfig {

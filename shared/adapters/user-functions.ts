@@ -36,9 +36,11 @@ export function userFunctions(client: Pick<LambdaClient, "send">): UserFunctions
   };
 }
 
-/** Without the character that the limit cuts in two. */
-const textOf = (payload: Uint8Array | undefined): string =>
-  payload === undefined ? "" : new TextDecoder().decode(payload.subarray(0, BODY_MAX), { stream: payload.length > BODY_MAX });
+/** Without the character that the limit cuts in two. The SDK gives null for an answer without a body, whatever its type says. */
+const textOf = (payload: Uint8Array | null | undefined): string =>
+  payload === null || payload === undefined
+    ? ""
+    : new TextDecoder().decode(payload.subarray(0, BODY_MAX), { stream: payload.length > BODY_MAX });
 
 /** `errorType: errorMessage` of a failed function; null: it says nothing that can be read. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
 function errorIn(body: string): string | null {
