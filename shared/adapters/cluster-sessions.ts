@@ -18,7 +18,7 @@ const BOUNDS = {
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
 } as const;
 
-/** The SDK asks for new credentials when so much is left of them: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html */
+/** When so much is left of them the SDK asks for new credentials (`EXPIRATION_MS` in @smithy/core). */
 const RENEW_MS = 300_000;
 
 export type Sessions = (cluster: Cluster) => ClientConfig;

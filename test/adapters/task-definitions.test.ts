@@ -71,11 +71,13 @@ describe("a task definition", () => {
   });
 
   test("that leaves things out has ECS's defaults, or says that they are not known", async () => {
-    await using double = await ecs(definition({ containerDefinitions: [{ name: "app", image: "i" }] }));
+    await using double = await ecs(definition({ pidMode: "", taskRoleArn: "", containerDefinitions: [{ name: "app", image: "i" }] }));
     expect(await double.definitions.describe(ARN, never)).toMatchObject({
       networkMode: null,
       taskRoleArn: null,
       executionRoleArn: null,
+      pidMode: null,
+      ipcMode: null,
       containers: [
         { essential: true, privileged: false, user: null, stopTimeoutSeconds: null, environment: [], linuxCapabilities: [], logs: null },
       ],
