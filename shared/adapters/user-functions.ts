@@ -27,7 +27,7 @@ export function userFunctions(client: Pick<LambdaClient, "send">): UserFunctions
           ? { kind: "answered", body }
           : { kind: "function-error", error: printable(errorIn(body) ?? answer.FunctionError) };
       } catch (thrown) {
-        // The connection is cut, and what that makes the SDK throw depends on how far the answer had come.
+        // Nothing that came is an answer: a cut connection says nothing of the function.
         if (over.aborted || signal.aborted)
           throw new PipelineError("timed_out", `${what}: no answer within its time; it may have run all the same`, { cause: thrown });
         return await askAws(what, () => Promise.reject(thrown));

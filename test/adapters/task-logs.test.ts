@@ -35,6 +35,12 @@ test("pages that are short or empty are followed backwards until the token repea
   ]);
 });
 
+test("a short stream is asked for once more, to see that this is all", async () => {
+  await using double = await logs(page([5], "b/1"), page([], "b/1"));
+  expect(await double.recent(10)).toHaveLength(1);
+  expect(double.asked).toHaveLength(2);
+});
+
 test("no more is asked for than was wanted, nor without end: evidence has seconds", async () => {
   await using enough = await logs(page([2], "b/1"), page([1], "b/2"));
   expect(await enough.recent(2)).toHaveLength(2);

@@ -68,7 +68,11 @@ describe("a function of yours", () => {
 describe("time", () => {
   test("that is over is told as such, and nothing is sent again", async () => {
     await using double = await lambda("silence");
-    await expect(double.invoke(50)).rejects.toMatchObject({ code: "timed_out", retryable: true, message: expect.stringContaining(ARN) });
+    await expect(double.invoke(50)).rejects.toMatchObject({
+      code: "timed_out",
+      retryable: true,
+      message: expect.stringContaining("may have run all the same"),
+    });
     expect(double.asked).toHaveLength(1);
   });
 
