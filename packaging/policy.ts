@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { ACTIONS, type ActionName, fits } from "#shared/domain/action.ts";
 import type { Match, Mode, Policy, PolicyAction, PolicyRule, Protect } from "#shared/domain/policy.ts";
 import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
-import { paramsProblem } from "./action-params.ts";
+import { neverActs, paramsProblem } from "./action-params.ts";
 import { compileMatch, RuleNames } from "./match.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
@@ -97,6 +97,11 @@ function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (probl
     return null;
   }
   const params = (keyed["params"] ?? {}) as PolicyAction["params"];
+  const never = neverActs(action);
+  if (never !== null) {
+    report(yaml.problem(where, `${action} refuses every target: ${never.because}`, never.instead));
+    return null;
+  }
   const wrong = paramsProblem(action, params);
   if (wrong !== null) report(yaml.problem(typeof source === "string" ? path : [...path, "params"], wrong));
   if (keyed["mode"] === "approve") report(yaml.problem([...path, "mode"], NOBODY_APPROVES, null, { severity: "warning" }));
