@@ -1,7 +1,7 @@
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
 import { liveRespondPorts } from "#shared/adapters/live-respond.ts";
+import { ecsOpeners } from "#shared/adapters/openers-ecs.ts";
 import { type BatchPorts, respondToBatch } from "#shared/pipeline/respond/batch.ts";
 
 /** Alert queue of ECS -> decisions, actions, receipts. What failed or was cut off by the end of time comes again; the rest is done. */
@@ -10,4 +10,4 @@ export const createHandler = (ports: BatchPorts) =>
     respondToBatch(event.Records, ports, AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - 2_000))),
   );
 
-export const handler = createHandler(liveRespondPorts(process.env, "respond-ecs", { tasks: ecsTasksOpener() }));
+export const handler = createHandler(liveRespondPorts(process.env, "respond-ecs", ecsOpeners()));

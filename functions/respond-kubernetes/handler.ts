@@ -1,7 +1,7 @@
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
 import { liveRespondPorts } from "#shared/adapters/live-respond.ts";
+import { kubernetesOpeners } from "#shared/adapters/openers-kubernetes.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { type BatchPorts, respondToBatch } from "#shared/pipeline/respond/batch.ts";
 
@@ -11,4 +11,4 @@ export const createHandler = (ports: BatchPorts) =>
     respondToBatch(event.Records, ports, AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - 2_000))),
   );
 
-export const handler = createHandler(liveRespondPorts(process.env, "respond-kubernetes", { pods: kubernetesPodsOpener(secretReader()) }));
+export const handler = createHandler(liveRespondPorts(process.env, "respond-kubernetes", kubernetesOpeners(secretReader())));

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { clusterAccess } from "#shared/adapters/cluster-access.ts";
-import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
-import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
 import { readCompiled } from "#shared/adapters/compiled.ts";
 import { liveNotifyPorts } from "#shared/adapters/live-notify.ts";
+import { sweepOpeners } from "#shared/adapters/openers-sweep.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
 import type { SweepPorts } from "#shared/pipeline/sweep.ts";
@@ -13,7 +12,7 @@ export function liveSweepPorts(env: NodeJS.ProcessEnv): SweepPorts {
   return {
     ...liveNotifyPorts(env),
     telemetry: liveTelemetry("sweep"),
-    access: clusterAccess({ tasks: ecsTasksOpener(), pods: kubernetesPodsOpener(secretReader()) }),
+    access: clusterAccess(sweepOpeners(secretReader())),
     newId: randomUUID,
     policy: readCompiled().policy,
   };

@@ -11,6 +11,7 @@ import {
 } from "@aws-sdk/client-ecs";
 import { askAws } from "#shared/adapters/aws-error.ts";
 import { gather } from "#shared/adapters/gather.ts";
+import { everyPage } from "#shared/adapters/pages.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { TaskFacts, Tasks } from "#shared/ports/tasks.ts";
@@ -24,8 +25,6 @@ const INSTANCES_AT_ONCE = 5;
 /** A machine keeps its container instance; which tasks run there is asked every time. */
 const MACHINE_MS = 600_000;
 const MACHINES_MAX = 1_000;
-/** An instance runs some hundred tasks; a list that does not end is a fault. */
-const PAGES_MAX = 50;
 
 /**
  * ECS of one registered cluster. Every call names the cluster: left out, ECS takes the one named "default". What alerts that are handled
@@ -83,14 +82,12 @@ export function ecsTasks(client: Pick<ECSClient, "send">, cluster: Cluster, now:
     const arns = new Set<string>();
     // Without desiredStatus only RUNNING is listed: a task already told to stop would look as if it were not there.
     for (const desiredStatus of ["RUNNING", "STOPPED"] as const) {
-      let nextToken: string | undefined;
-      for (let page = 0; page === 0 || nextToken !== undefined; page++) {
-        if (page >= PAGES_MAX) throw new PipelineError("aws_rejected", `ECS ListTasks in cluster ${cluster.name}: no end of pages`);
+      const listed = await everyPage(`ECS ListTasks in cluster ${cluster.name}`, async (nextToken) => {
         const input = { cluster: name, containerInstance, desiredStatus, nextToken };
         const answer = await ask("ListTasks", () => client.send(new ListTasksCommand(input), { abortSignal }));
-        for (const arn of answer.taskArns ?? []) arns.add(arn);
-        nextToken = answer.nextToken;
-      }
+        return { items: answer.taskArns, next: answer.nextToken };
+      });
+      for (const arn of listed) arns.add(arn);
     }
     return [...arns];
   };
@@ -175,5 +172,6 @@ function factsOf(task: Task): TaskFacts {
   };
 }
 
-const tagsOf = (tags: readonly Tag[] | undefined): Readonly<Record<string, string>> =>
+/** Tags of anything in ECS, by key. */
+export const tagsOf = (tags: readonly Tag[] | undefined): Readonly<Record<string, string>> =>
   Object.fromEntries((tags ?? []).flatMap(({ key, value }) => (key === undefined ? [] : [[key, value ?? ""]])));
