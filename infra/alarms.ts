@@ -59,7 +59,7 @@ const own: readonly Watch[] = [
 ];
 
 const queues: readonly Watch[] = [
-  ...["AlertsEcsDead", "AlertsKubernetesDead", "NotifyDead"].map(
+  ...["AlertsEcsDead", "AlertsKubernetesDead", "AlertsWideDead", "NotifyDead"].map(
     (queue): Watch => ({
       name: kebab(queue),
       says: "A message could not be handled and waits in the dead-letter queue with its reason.",
@@ -67,10 +67,10 @@ const queues: readonly Watch[] = [
       statistic: "Maximum",
     }),
   ),
-  ...["AlertsEcs", "AlertsKubernetes"].map(
+  ...["AlertsEcs", "AlertsKubernetes", "AlertsWide"].map(
     (queue): Watch => ({
       name: `${kebab(queue)}-age`,
-      says: "Alerts wait for a responder: after 15 minutes (policy: maxAge) they are told, not acted on.",
+      says: "Alerts or orders wait for a responder: after 15 minutes (policy: maxAge) alerts are told, not acted on.",
       metric: ["AWS/SQS", "ApproximateAgeOfOldestMessage", { QueueName: att(queue, "QueueName") }],
       statistic: "Maximum",
       above: 300,

@@ -4,6 +4,8 @@ import type { Registry } from "#shared/domain/registry.ts";
 export interface DeployPlan {
   readonly registry: Registry;
   readonly logGroups: readonly LogGroupPlan[];
+  /** ARNs of the functions that the policy names (aws:invoke-lambda). */
+  readonly userFunctions: readonly string[];
   readonly deploy: DeployOptions;
 }
 

@@ -85,5 +85,6 @@ function split(reference: string): { readonly store: "ssm" | "secretsmanager"; r
   return { store: "secretsmanager", name: reference.replace(/^secretsmanager:/, "") };
 }
 
+export const ASSUMES = "OnlyConfiguredRoles";
 export const assume = (roles: readonly string[]): readonly Statement[] =>
-  roles.length > 0 ? [allow("OnlyConfiguredRoles", ["sts:AssumeRole"], [...new Set(roles)])] : [];
+  roles.length > 0 ? [allow(ASSUMES, ["sts:AssumeRole"], [...new Set(roles)])] : [];

@@ -1,8 +1,11 @@
 import type { Cluster, Registry } from "#shared/domain/registry.ts";
-import { lookAtEcs, stopTasks } from "./ecs-rights.ts";
-import { FUNCTIONS, type FunctionKey, type Resource, type Resources, roleId, sub } from "./functions.ts";
+import type { Right } from "#shared/playbooks/playbook.ts";
+import { clusterRights, ownEcs } from "./ecs-rights.ts";
+import { att, FUNCTIONS, type FunctionKey, type Resource, type Resources, roleId, stem, sub, type Value } from "./functions.ts";
+import { rightsOfLane, rightsToLook } from "./needs.ts";
 import type { DeployPlan } from "./plan.ts";
 import {
+  ASSUMES,
   assume,
   count,
   failedTo,
@@ -25,10 +28,19 @@ import {
 /** One role per function: exactly what its work needs (docs/permissions.md says why for each right). */
 export const roles = (plan: DeployPlan): Resources =>
   Object.fromEntries(
-    FUNCTIONS.map((key) => [roleId(key), role([ownLog(key), ...rights[key](plan.registry), ...(plan.deploy.tracing ? [trace] : [])])]),
+    FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...(plan.deploy.tracing ? [trace] : [])])]),
   );
 
-const rights: Readonly<Record<FunctionKey, (registry: Registry) => readonly Statement[]>> = {
+/** Roles that assume one of another account: its trust policy names them. */
+export const roleOutputs = (plan: DeployPlan): Readonly<Record<string, Value>> =>
+  Object.fromEntries(
+    FUNCTIONS.filter((key) => rights[key](plan).some(({ Sid }) => Sid === ASSUMES)).map((key) => [
+      `${stem(key)}RoleArn`,
+      { Description: `Role of ${key}, which takes the roles of other accounts`, Value: att(roleId(key), "Arn") },
+    ]),
+  );
+
+const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statement[]>> = {
   ingest: () => [
     count,
     send("AlertsEcs", "AlertsKubernetes"),
@@ -37,28 +49,39 @@ const rights: Readonly<Record<FunctionKey, (registry: Registry) => readonly Stat
     useKey(["dynamodb", "sqs", "s3"]),
   ],
 
-  "respond-ecs": ({ clusters }) => [
+  // Hands over to the wide lane what only that may do.
+  "respond-ecs": (plan) => [
     keepLedger,
     receive("AlertsEcs"),
-    send("AlertsEcsDead"),
+    send("AlertsEcsDead", "AlertsWide"),
     put("Evidence"),
     useKey(["dynamodb", "sqs", "s3"]),
-    ...lookAtEcs(clusters),
-    ...stopTasks(clusters),
-    ...assume(rolesOf(clusters.filter(isEcs))),
+    ...onClusters(rightsOfLane("ecs"), plan),
+    ...assume(rolesOf(plan.registry.clusters.filter(isEcs))),
   ],
 
-  "respond-kubernetes": ({ clusters }) => [
+  "respond-kubernetes": (plan) => [
     keepLedger,
     receive("AlertsKubernetes"),
     send("AlertsKubernetesDead"),
     put("Evidence"),
     useKey(["dynamodb", "sqs", "s3", "secretsmanager", "ssm"]),
-    ...readSecrets(tokens(clusters)),
-    ...assume(rolesOf(clusters.filter((cluster) => !isEcs(cluster)))),
+    ...onClusters(rightsOfLane("kubernetes"), plan),
+    ...readSecrets(tokens(plan.registry.clusters)),
+    ...assume(rolesOf(plan.registry.clusters.filter((cluster) => !isEcs(cluster)))),
   ],
 
-  notify: (registry) => [
+  "respond-wide": (plan) => [
+    keepLedger,
+    receive("AlertsWide"),
+    send("AlertsWideDead"),
+    put("Evidence"),
+    useKey(["dynamodb", "sqs", "s3"]),
+    ...onClusters(rightsOfLane("wide"), plan),
+    ...assume(rolesOf(plan.registry.clusters.filter(isEcs))),
+  ],
+
+  notify: ({ registry }) => [
     keepLedger,
     readStream,
     listStreams,
@@ -68,17 +91,27 @@ const rights: Readonly<Record<FunctionKey, (registry: Registry) => readonly Stat
     ...readSecrets(webhooks(registry)),
   ],
 
-  // Verifies late what others began and sends what they could not: it looks at tasks and pods, and stops none.
-  sweep: (registry) => [
+  // Verifies late what others began, sends what they could not and hands over again what no lane has taken: it looks, and does nothing itself.
+  sweep: (plan) => [
     keepLedger,
     findDue,
-    publish(topics(registry)),
-    useKey(["dynamodb", "sns", "secretsmanager", "ssm"]),
-    ...lookAtEcs(registry.clusters),
-    ...readSecrets([...webhooks(registry), ...tokens(registry.clusters)]),
-    ...assume(rolesOf(registry.clusters)),
+    send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
+    publish(topics(plan.registry)),
+    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm"]),
+    ...onClusters(rightsToLook, plan),
+    ...readSecrets([...webhooks(plan.registry), ...tokens(plan.registry.clusters)]),
+    ...assume(rolesOf(plan.registry.clusters)),
   ],
+
+  // Writes down what a person decides, and hands it to the lane that may do it.
+  operate: () => [keepLedger, send("AlertsEcs", "AlertsKubernetes", "AlertsWide"), useKey(["dynamodb", "sqs"])],
 };
+
+/** The stack may have a long name, which CloudFormation cuts in those of its roles: the second pattern stands for them. */
+const OWN_ROLES = [`\${AWS::AccountId}:role/\${AWS::StackName}-*`, `\${AWS::AccountId}:role/falco-responder*`];
+
+const onClusters = (declared: readonly Right[], { registry, userFunctions }: DeployPlan): readonly Statement[] =>
+  clusterRights(declared, { clusters: ownEcs(registry.clusters), userFunctions, ownRoles: OWN_ROLES });
 
 const isEcs = (cluster: Cluster): boolean => cluster.kind === "ecs";
 const rolesOf = (clusters: readonly Cluster[]): readonly string[] => clusters.flatMap(({ roleArn }) => (roleArn === null ? [] : [roleArn]));
@@ -91,13 +124,25 @@ const topics = ({ notifications }: Registry) => [
   ...new Set(notifications.channels.flatMap((channel) => (channel.kind === "sns" ? [channel.topicArn] : []))),
 ];
 
-const role = (statements: readonly Statement[]): Resource => ({
-  Type: "AWS::IAM::Role",
-  Properties: {
-    AssumeRolePolicyDocument: {
-      Version: "2012-10-17",
-      Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
+/** Characters of all inline policies of a role, white space not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const INLINE_MAX = 10_240;
+
+function role(key: FunctionKey, statements: readonly Statement[]): Resource {
+  const PolicyDocument = { Version: "2012-10-17", Statement: statements };
+  const length = JSON.stringify(PolicyDocument).replaceAll(/\{"Fn::Sub":("[^"]*")\}/g, "$1").length;
+  if (length > INLINE_MAX) {
+    throw new Error(
+      `the role of ${key} would need ${length} characters, and IAM takes ${INLINE_MAX}: give some clusters a role of their own (docs/permissions.md, "Another account's cluster"; it works in this account too), or a deployment of their own`,
+    );
+  }
+  return {
+    Type: "AWS::IAM::Role",
+    Properties: {
+      AssumeRolePolicyDocument: {
+        Version: "2012-10-17",
+        Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
+      },
+      Policies: [{ PolicyName: sub(`\${AWS::StackName}`), PolicyDocument }],
     },
-    Policies: [{ PolicyName: sub(`\${AWS::StackName}`), PolicyDocument: { Version: "2012-10-17", Statement: statements } }],
-  },
-});
+  };
+}

@@ -1,9 +1,9 @@
 import { alarms } from "./alarms.ts";
-import { FUNCTIONS, functionId, type Resource, type Resources } from "./functions.ts";
+import { FUNCTIONS, functionId, type Resource, type Resources, type Value } from "./functions.ts";
 import { invocation } from "./invocation.ts";
 import { ownLogs } from "./own-logs.ts";
 import type { DeployPlan, Parameters } from "./plan.ts";
-import { roles } from "./roles.ts";
+import { roleOutputs, roles } from "./roles.ts";
 import { sources } from "./sources.ts";
 
 /**
@@ -13,8 +13,8 @@ import { sources } from "./sources.ts";
 export function template(
   plan: DeployPlan,
   { respondConcurrency }: Parameters,
-): { readonly Resources: Resources; readonly extensions: Extensions } {
-  for (const key of ["respond-ecs", "respond-kubernetes"] as const) {
+): { readonly Resources: Resources; readonly Outputs: Readonly<Record<string, Value>>; readonly extensions: Extensions } {
+  for (const key of ["respond-ecs", "respond-kubernetes", "respond-wide"] as const) {
     const room = plan.deploy.reservedConcurrency[key];
     if (room !== undefined && room < respondConcurrency) {
       throw new Error(
@@ -24,6 +24,7 @@ export function template(
   }
   return {
     Resources: { ...ownLogs(plan), ...roles(plan), ...sources(plan), ...invocation(plan), ...alarms(plan) },
+    Outputs: roleOutputs(plan),
     extensions: reserved(plan),
   };
 }

@@ -1,5 +1,5 @@
 import { basename, dirname, relative, resolve } from "node:path";
-import type { Policy } from "#shared/domain/policy.ts";
+import type { Policy, PolicyAction } from "#shared/domain/policy.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import type { DeployPlan } from "../infra/plan.ts";
 import { FALCO_RULES, INTERNAL_RULES } from "./falco-rules.ts";
@@ -43,7 +43,8 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   });
   const all = [...problems, ...own.problems, ...policy.problems];
   if (policy.policy === null || hasErrors(all)) return { ok: false, problems: all };
-  return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan: { registry, logGroups, deploy }, accountOpen } };
+  const plan = { registry, logGroups, userFunctions: userFunctionsOf(policy.policy), deploy };
+  return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan, accountOpen } };
 }
 
 function loadPolicySource(
@@ -61,6 +62,14 @@ function loadPolicySource(
   }
   const wrong = checkSchema("policy", read.yaml);
   return wrong.length > 0 ? { policy: null, problems: wrong } : compilePolicy(read.yaml, surroundings);
+}
+
+/** Only these may be invoked. Sorted. */
+function userFunctionsOf({ rules, recurrence }: Policy): readonly string[] {
+  const ladders = [recurrence, ...rules.flatMap((rule) => rule.recurrence ?? [])].flatMap(({ ladder }) => ladder);
+  const actions: readonly (PolicyAction | null)[] = [...rules.flatMap((rule) => rule.actions), ...ladders];
+  const named = actions.flatMap((action) => (action?.action === "aws:invoke-lambda" ? [String(action.params["function"])] : []));
+  return [...new Set(named)].toSorted();
 }
 
 /** As the user would type it. */

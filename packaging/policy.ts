@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
-import { ACTIONS, type ActionName, fits } from "#shared/domain/action.ts";
-import type { Match, Mode, Policy, PolicyAction, PolicyRule, Protect } from "#shared/domain/policy.ts";
+import { ACTION_FACTS, ACTIONS, type ActionName, actionKey, fits } from "#shared/domain/action.ts";
+import {
+  type Match,
+  type Mode,
+  type Policy,
+  type PolicyAction,
+  type PolicyRule,
+  type Protect,
+  type Recurrence,
+  stricter,
+} from "#shared/domain/policy.ts";
 import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
 import { neverActs, paramsProblem } from "./action-params.ts";
 import { compileMatch, RuleNames } from "./match.ts";
@@ -23,6 +32,9 @@ export interface Surroundings {
 }
 
 const PRESET_MAX_AGE = 900;
+const PRESET_APPROVAL = 14_400;
+const PRESET_RECURRENCE = { times: 3, windowSeconds: 3_600 } as const;
+const PRESET_LADDER = ["tell", "ecs:scale-service-to-zero"] as const;
 const PRESET_BUDGETS = { windowSeconds: 600, owner: 3, cluster: 12, fleet: 40 } as const;
 
 /** Compiles a policy that its schema has accepted. What a schema cannot see is reported; a policy with errors must not be used. */
@@ -39,20 +51,19 @@ export function compilePolicy(yaml: YamlFile, surroundings: Surroundings): Polic
     report(yaml.problem(["rules"], message, "list your own rules files under falcoRules", { severity: "warning" }));
   }
   const mode = (source["mode"] ?? "observe") as Mode;
-  if (mode === "approve") report(yaml.problem(["mode"], NOBODY_APPROVES, null, { severity: "warning" }));
   const content: Omit<Policy, "version" | "schema"> = {
     mode,
     maxAgeSeconds: seconds(source["maxAge"]) ?? PRESET_MAX_AGE,
     protect: protectOf((source["protect"] ?? {}) as Keyed),
     budgets: budgetsOf((source["budgets"] ?? {}) as Keyed),
+    recurrence: recurrenceOf((source["recurrence"] ?? {}) as Keyed, ["recurrence"], yaml, report),
+    approvalSeconds: seconds(((source["approvals"] ?? {}) as Keyed)["expire"]) ?? PRESET_APPROVAL,
     rules,
     index: indexRules(rules.map(({ match }) => match)),
   };
   const version = createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 12);
   return { policy: { schema: "falco-responder/policy/1", version, ...content }, problems };
 }
-
-const NOBODY_APPROVES = "approve is held until somebody approves, and this version has no way to approve yet";
 
 function reportTwins(rules: readonly Keyed[], yaml: YamlFile, report: (problem: Problem) => void): void {
   const seen = new Map<string, number>();
@@ -75,14 +86,16 @@ function compileRule(
     compileAction(action, [...path, "actions", position], yaml, report),
   );
   const known = actions.filter((action) => action !== null);
-  if (new Set(known.map(({ action }) => action)).size < known.length) {
+  if (new Set(known.map(({ action, params }) => actionKey(action, params))).size < known.length) {
     report(yaml.problem([...path, "actions"], "an action stands here twice", "keep one"));
   }
   const notify = (rule["notify"] ?? []) as readonly string[];
   reportChannels(notify, [...path, "notify"], yaml, around, report);
   reportUseless(known, rule, path, yaml, around, report);
-  if (rule["mode"] === "approve") report(yaml.problem([...path, "mode"], NOBODY_APPROVES, null, { severity: "warning" }));
-  return { name: String(rule["name"]), match, actions: known, notify, mode: (rule["mode"] ?? "enforce") as Mode };
+  const compiled = { name: String(rule["name"]), match, actions: known, notify, mode: (rule["mode"] ?? "enforce") as Mode };
+  return rule["recurrence"] === undefined
+    ? compiled
+    : { ...compiled, recurrence: recurrenceOf(rule["recurrence"] as Keyed, [...path, "recurrence"], yaml, report) };
 }
 
 function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (problem: Problem) => void): PolicyAction | null {
@@ -104,11 +117,11 @@ function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (probl
   }
   const wrong = paramsProblem(action, params);
   if (wrong !== null) report(yaml.problem(typeof source === "string" ? path : [...path, "params"], wrong));
-  if (keyed["mode"] === "approve") report(yaml.problem([...path, "mode"], NOBODY_APPROVES, null, { severity: "warning" }));
+  const isAsked = (keyed["approval"] ?? (ACTION_FACTS[action].approval ? "required" : "waived")) === "required";
   return {
     action,
     params,
-    mode: (keyed["mode"] ?? "enforce") as Mode,
+    mode: stricter((keyed["mode"] ?? "enforce") as Mode, isAsked ? "approve" : "enforce"),
     evidence: (keyed["evidence"] ?? "best-effort") as PolicyAction["evidence"],
   };
 }
@@ -151,13 +164,26 @@ function reportUseless(
   report(yaml.problem([...path, "actions"], `${names} works with none of the registered clusters`, "register one, or remove the action"));
 }
 
+/** Without `then`: people are told, then asked whether the service is to be scaled to zero. */
+function recurrenceOf(source: Keyed, path: Path, yaml: YamlFile, report: (problem: Problem) => void): Recurrence {
+  const steps = (source["then"] ?? PRESET_LADDER) as readonly Plain[];
+  return {
+    times: (source["times"] as number | undefined) ?? PRESET_RECURRENCE.times,
+    windowSeconds: seconds(source["window"]) ?? PRESET_RECURRENCE.windowSeconds,
+    ladder: steps.map((step, position) => (step === "tell" ? null : compileAction(step, [...path, "then", position], yaml, report))),
+  };
+}
+
 function seconds(text: Plain | undefined): number | null {
   const found = /^(\d+)(s|m|h)$/.exec(String(text));
   return found === null ? null : Number(found[1]) * (found[2] === "s" ? 1 : found[2] === "m" ? 60 : 3_600);
 }
 
-/** Protected also by a policy that says nothing of it: who leaves `protect` out must not lose the cluster's own organs. */
-const ALWAYS: Pick<Protect, "namespaces" | "priorityClasses" | "labels"> = {
+/** Protected also by a policy that says nothing of it: who leaves `protect` out must not lose the cluster's own organs, or ours. */
+const ORGANS = ["falco", "falco-responder*", "falcosidekick*", "fluent-bit", "fluentbit", "log-router", "log_router"] as const;
+const ALWAYS: Pick<Protect, "namespaces" | "services" | "families" | "priorityClasses" | "labels"> = {
+  services: ORGANS,
+  families: ORGANS,
   namespaces: ["kube-system", "kube-public", "kube-node-lease"],
   priorityClasses: ["system-*"],
   labels: { "falco-responder/protected": "true", "falco-responder.io/protected": "true" },
@@ -171,8 +197,8 @@ function protectOf(source: Keyed): Protect {
   return {
     clusters: list("clusters"),
     namespaces: list("namespaces", ALWAYS.namespaces),
-    services: list("services"),
-    families: list("families"),
+    services: list("services", ALWAYS.services),
+    families: list("families", ALWAYS.families),
     priorityClasses: list("priorityClasses", ALWAYS.priorityClasses),
     labels: { ...(Object.fromEntries(labels) as Protect["labels"]), ...ALWAYS.labels },
   };

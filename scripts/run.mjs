@@ -15,6 +15,7 @@ const entries = {
   check: { file: "scripts/check.ts", lab: false },
   adversarial: { file: "test/adversarial/main.ts", lab: false },
   bench: { file: "test/bench/main.ts", lab: true },
+  responder: { file: "cli/main.ts", lab: false },
   deploy: { file: "node_modules/osls/bin/serverless.js", args: ["deploy"], lab: false },
 };
 

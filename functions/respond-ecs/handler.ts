@@ -10,4 +10,4 @@ export const createHandler = (ports: BatchPorts) =>
     respondToBatch(event.Records, ports, AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - 2_000))),
   );
 
-export const handler = createHandler(liveRespondPorts(process.env, "respond-ecs", ecsOpeners()));
+export const handler = createHandler(liveRespondPorts(process.env, "ecs", ecsOpeners()));

@@ -11,4 +11,4 @@ export const createHandler = (ports: BatchPorts) =>
     respondToBatch(event.Records, ports, AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - 2_000))),
   );
 
-export const handler = createHandler(liveRespondPorts(process.env, "respond-kubernetes", kubernetesOpeners(secretReader())));
+export const handler = createHandler(liveRespondPorts(process.env, "kubernetes", kubernetesOpeners(secretReader())));

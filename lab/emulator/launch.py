@@ -28,11 +28,12 @@ def main():
 
     from patches import buckets
     from patches import ecs as ecs_patches
-    from patches import subscriptions
+    from patches import function_urls, subscriptions
 
     ecs_patches.apply(ecs, responses)
     subscriptions.apply(cloudwatch_logs, lambda_svc, s3, responses)
     buckets.apply(provisioners, s3)
+    function_urls.apply(lambda_svc)
 
     from ministack.app import main as serve
     sys.argv = ["ministack"]

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type BatchResultErrorEntry, SendMessageBatchCommand, type SendMessageBatchRequestEntry, SQSClient } from "@aws-sdk/client-sqs";
 import { askAws } from "#shared/adapters/aws-error.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import type { AlertQueue, Lane, OutgoingEntry } from "#shared/ports/alert-queue.ts";
+import type { AlertLane, AlertQueue, OutgoingEntry } from "#shared/ports/alert-queue.ts";
 import { encodeEntry } from "#shared/wire/queue-entry.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
@@ -22,7 +22,7 @@ export const alertQueueClient = (): SQSClient =>
   new SQSClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 } });
 
 /** The alert queues (FIFO) in SQS, by lane. */
-export function sqsAlertQueue(urls: Readonly<Record<Lane, string>>, client: SQSClient = alertQueueClient()): AlertQueue {
+export function sqsAlertQueue(urls: Readonly<Record<AlertLane, string>>, client: SQSClient = alertQueueClient()): AlertQueue {
   return {
     async send(entries, signal) {
       const batches = batchesOf(entries, urls);
@@ -40,9 +40,9 @@ export function sqsAlertQueue(urls: Readonly<Record<Lane, string>>, client: SQSC
   };
 }
 
-function batchesOf(outgoing: readonly OutgoingEntry[], urls: Readonly<Record<Lane, string>>): Sendable[] {
+function batchesOf(outgoing: readonly OutgoingEntry[], urls: Readonly<Record<AlertLane, string>>): Sendable[] {
   const batches: Sendable[] = [];
-  const open = new Map<Lane, Sendable>();
+  const open = new Map<AlertLane, Sendable>();
   for (const { lane, entry, group, dedup } of outgoing) {
     const body = encodeEntry(entry);
     const bytes = Buffer.byteLength(body);

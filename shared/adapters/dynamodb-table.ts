@@ -30,14 +30,14 @@ export function dynamodbTable(tableName: string, client: DynamoDBDocumentClient 
       return found === undefined ? null : toItem(found);
     },
 
-    async query(pk, skPrefix, abortSignal) {
+    async query(pk, skPrefix, abortSignal, most) {
       const input = {
         TableName: tableName,
         KeyConditionExpression: "pk = :pk AND begins_with(sk, :sk)",
         ExpressionAttributeValues: { ":pk": pk, ":sk": skPrefix },
         ConsistentRead: true,
       };
-      return await pages(input, abortSignal);
+      return await pages(input, abortSignal, most);
     },
 
     async due(untilIso, limit, abortSignal) {

@@ -3,6 +3,7 @@ import { clusterAccess } from "#shared/adapters/cluster-access.ts";
 import { readCompiled } from "#shared/adapters/compiled.ts";
 import { liveNotifyPorts } from "#shared/adapters/live-notify.ts";
 import { sweepOpeners } from "#shared/adapters/openers-sweep.ts";
+import { laneUrls, sqsOrders } from "#shared/adapters/orders.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
 import type { SweepPorts } from "#shared/pipeline/sweep.ts";
@@ -14,6 +15,7 @@ export function liveSweepPorts(env: NodeJS.ProcessEnv): SweepPorts {
     telemetry: liveTelemetry("sweep"),
     access: clusterAccess(sweepOpeners(secretReader())),
     newId: randomUUID,
+    orders: sqsOrders(laneUrls(env)),
     policy: readCompiled().policy,
   };
 }

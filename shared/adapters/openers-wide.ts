@@ -1,4 +1,5 @@
 import { ecsClients, ecsDefinitionsOpener, ecsInstancesOpener, ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
+import { taskLogsOpener } from "#shared/adapters/cluster-access-logs.ts";
 import { ecsServicesOpener } from "#shared/adapters/cluster-access-services.ts";
 import { hostNetworkOpener, taskRolesOpener } from "#shared/adapters/cluster-access-wide.ts";
 import { clusterSessions } from "#shared/adapters/cluster-sessions.ts";
@@ -14,5 +15,7 @@ export function wideOpeners(sessions = clusterSessions()) {
     network: hostNetworkOpener(sessions),
     roles: taskRolesOpener(sessions),
     definitions: ecsDefinitionsOpener(ecs),
+    // For evidence.
+    logs: taskLogsOpener(sessions),
   } satisfies Partial<ClusterAccess>;
 }

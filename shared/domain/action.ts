@@ -28,17 +28,26 @@ export interface ActionFacts {
   readonly approval: boolean;
   /** It ends the offender, and an owner that replaces it starts over: counted by recurrence. */
   readonly stops: boolean;
+  /** It only puts a mark on the offender and takes nothing away: it spends no budget. */
+  readonly marks: boolean;
+  /** It is worth doing although the offender has ended: it is done to what the offender ran on, was of, or knew. */
+  readonly outlives: boolean;
   /** For people: "Task stopped", "Decided to stop the task". */
   readonly words: { readonly thing: string; readonly did: string; readonly do: string };
 }
 
-const narrow = { approval: false, stops: false, lane: null } as const;
-const broad = { approval: true, stops: false, lane: null } as const;
+const narrow = { approval: false, stops: false, marks: false, outlives: false, lane: null } as const;
+const broad = { approval: true, stops: false, marks: false, outlives: true, lane: null } as const;
 
 export const ACTION_FACTS: Readonly<Record<ActionName, ActionFacts>> = {
-  "ecs:tag-task": { ...narrow, target: "task", words: { thing: "task", did: "tagged", do: "tag" } },
-  "ecs:protect-task": { ...narrow, target: "task", words: { thing: "task", did: "protected from scale-in", do: "protect from scale-in" } },
-  "aws:invoke-lambda": { ...narrow, target: "any", words: { thing: "your Lambda function", did: "invoked", do: "invoke" } },
+  "ecs:tag-task": { ...narrow, marks: true, target: "task", words: { thing: "task", did: "tagged", do: "tag" } },
+  "ecs:protect-task": {
+    ...narrow,
+    marks: true,
+    target: "task",
+    words: { thing: "task", did: "protected from scale-in", do: "protect from scale-in" },
+  },
+  "aws:invoke-lambda": { ...narrow, outlives: true, target: "any", words: { thing: "your Lambda function", did: "invoked", do: "invoke" } },
   "ecs:isolate-task": { ...narrow, target: "task", words: { thing: "task", did: "isolated", do: "isolate" } },
   "ecs:revoke-role-sessions": {
     ...broad,
@@ -58,6 +67,14 @@ export const laneOf = (action: ActionName, kind: Workload["kind"]): Lane =>
 
 /** Does the action fit a workload of this kind? */
 export const fits = (action: ActionName, kind: Workload["kind"]): boolean => [kind, "any"].includes(ACTION_FACTS[action].target);
+
+/** What claims and receipts of one target are told apart by: two functions of the user are two actions. */
+export const actionKey = (action: ActionName, params: Readonly<Record<string, unknown>>): string =>
+  action === "aws:invoke-lambda" ? `${action}/${String(params["function"])}` : action;
+
+/** Alerts that come when the target is gone are told as an aftermath of these. */
+export const endsTarget = (action: ActionName): boolean =>
+  ACTION_FACTS[action].stops || action === "ecs:scale-service-to-zero" || action === "ecs:drain-instance";
 
 /** Actions on one target are taken in this order. */
 export const byOrder = (a: ActionName, b: ActionName): number => ACTIONS.indexOf(a) - ACTIONS.indexOf(b);

@@ -17,6 +17,9 @@ export interface Policy {
   readonly maxAgeSeconds: number;
   readonly protect: Protect;
   readonly budgets: Budgets;
+  readonly recurrence: Recurrence;
+  /** An approval that nobody gives is over after this. */
+  readonly approvalSeconds: number;
   readonly rules: readonly PolicyRule[];
   readonly index: RuleIndex;
 }
@@ -39,6 +42,15 @@ export interface Budgets {
   readonly owner: number;
 }
 
+/** An owner whose replacement offends again and again: stopping it once more does not help. */
+export interface Recurrence {
+  /** Stops of one owner for one rule within the window; the next offence climbs the ladder instead. */
+  readonly times: number;
+  readonly windowSeconds: number;
+  /** One step up with every new target, or five minutes after the last step. `null`: only tell. The last step stays. */
+  readonly ladder: readonly (PolicyAction | null)[];
+}
+
 export interface PolicyRule {
   readonly name: string;
   readonly match: Match;
@@ -46,6 +58,8 @@ export interface PolicyRule {
   /** Names of channels in falco-responder.yml. */
   readonly notify: readonly string[];
   readonly mode: Mode;
+  /** In place of the policy's. */
+  readonly recurrence?: Recurrence;
 }
 
 /** All clauses that are present must hold; an absent clause is no condition. */

@@ -4,6 +4,8 @@ export interface Registry {
   /** AWS account of this deployment. */
   readonly account: string;
   readonly region: string;
+  /** Stage of this deployment, for the commands that people are told. */
+  readonly stage?: string;
   readonly clusters: readonly Cluster[];
   readonly notifications: Notifications;
 }

@@ -2,10 +2,10 @@ import type { ActionName } from "#shared/domain/action.ts";
 import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
 
 /**
- * executing: one invocation has the lease and may act. requested: accepted, waiting to be seen in the world. done, failed, refused: final.
+ * undone: it was done, and its former state is there again. executing: one invocation has the lease and may act. requested: accepted, waiting to be seen in the world. done, failed, refused: final.
  * A claim that is done is never acted on again in its generation; one that failed or was refused, only by another alert that finds its target.
  */
-export type ClaimState = "executing" | "requested" | "done" | "failed" | "refused";
+export type ClaimState = "executing" | "requested" | "done" | "failed" | "refused" | "undone";
 
 /** Body of CLAIM. `P` is the playbook's plan: plain data, enough to execute and verify without the alert. */
 export interface ClaimBody<P> {
@@ -47,7 +47,7 @@ export const ESCALATE_MS = 15 * 60_000;
 /** Late verification gives up looking every few minutes and looks every hour after this. */
 const LATE_MS = 24 * 3_600_000;
 
-export const isFinalClaim = (state: ClaimState): boolean => state === "done" || state === "failed" || state === "refused";
+export const isFinalClaim = (state: ClaimState): boolean => state !== "executing" && state !== "requested";
 
 /** What is to be done with a claim that is there. */
 export type Standing = "final" | "leased" | "expired" | "requested";
@@ -101,8 +101,19 @@ export function receiptOf<P>(
   because: string,
   verifiedAtMs: number | null,
   undo: Receipt["undo"],
+  subject: string | null = null,
 ): Receipt {
   const { action, target, requestedAtMs, evidence, remarks = [] } = claim;
-  const base = { action, target, outcome, because, requestedAtMs, verifiedAtMs, undo, evidence };
-  return remarks.length === 0 ? base : { ...base, remarks };
+  return {
+    action,
+    target,
+    outcome,
+    because,
+    requestedAtMs,
+    verifiedAtMs,
+    undo,
+    evidence,
+    ...(remarks.length === 0 ? {} : { remarks }),
+    ...(subject === null ? {} : { subject }),
+  };
 }

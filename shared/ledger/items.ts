@@ -1,7 +1,18 @@
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Item, Json, Key } from "#shared/ports/table.ts";
 
-export type ItemType = "subject" | "incident" | "target" | "alert" | "claim" | "receipt" | "note" | "budget" | "seen" | "container";
+export type ItemType =
+  | "subject"
+  | "incident"
+  | "target"
+  | "alert"
+  | "claim"
+  | "receipt"
+  | "note"
+  | "budget"
+  | "order"
+  | "seen"
+  | "container";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */
 export const KEEP_INCIDENT_S = 400 * 86_400;

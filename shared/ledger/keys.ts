@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { ActionName } from "#shared/domain/action.ts";
 import type { Key } from "#shared/ports/table.ts";
 
 /** Every key of the ledger. Texts of alerts enter keys only as hashes. The table of items: docs/architecture.md, "Ledger". */
@@ -23,9 +22,10 @@ export const incidentPk = (incident: string): string => `INCIDENT#${incident}`;
 export const metaKey = (incident: string): Key => ({ pk: incidentPk(incident), sk: "META" });
 export const targetKey = (incident: string, uid: string): Key => ({ pk: incidentPk(incident), sk: `TARGET#${uid}` });
 export const alertKey = (incident: string, alert: string): Key => ({ pk: incidentPk(incident), sk: `ALERT#${alert}` });
-export const receiptKey = (incident: string, uid: string, action: ActionName): Key => ({
+/** `key`: `actionKey`. The undoing of an action has a receipt of its own. */
+export const receiptKey = (incident: string, uid: string, key: string, undoing = false): Key => ({
   pk: incidentPk(incident),
-  sk: `RECEIPT#${uid}#${action}`,
+  sk: `RECEIPT#${uid}#${key}${undoing ? "#undo" : ""}`,
 });
 export const noteKey = (incident: string, channel: string, phase: string, topic: string): Key => ({
   pk: incidentPk(incident),
@@ -41,12 +41,18 @@ export const containerKey = (cluster: string, containerId: string): Key => ({
   sk: "TARGET",
 });
 
-export const claimKey = (uid: string, action: ActionName, generation: number): Key => ({
+export const claimKey = (uid: string, key: string, generation: number): Key => ({
   pk: `CLAIM#${uid}`,
-  sk: `${action}#${generation}`,
+  sk: `${key}#${generation}`,
 });
 
-/** `scope`: `fleet`, `cluster/<name>` or `owner/<hash>`. */
+/** What a person is asked, or asks for: to approve an action, to undo it. */
+export const orderKey = (incident: string, verb: string, uid: string, key: string): Key => ({
+  pk: incidentPk(incident),
+  sk: `ORDER#${verb}#${uid}#${key}`,
+});
+
+/** `scope`: `fleet`, `cluster/<name>`, `owner/<hash>`, or `recurrence/<subject>` and `ladder/<subject>`. */
 export const budgetKey = (scope: string): Key => ({ pk: `BUDGET#${scope}`, sk: "WINDOW" });
 
 /** The kill switch: while it says `paused`, no claim succeeds. */

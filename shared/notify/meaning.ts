@@ -1,3 +1,4 @@
+import { ACTION_FACTS } from "#shared/domain/action.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import type { Line, Status } from "#shared/notify/parts.ts";
@@ -5,7 +6,7 @@ import type { IncidentView } from "#shared/notify/view.ts";
 
 /** What the outcome cuts off and what it does not, in words for a person who did not build this. */
 export function meaning(view: IncidentView, status: Status): Line[] {
-  const lines = view.receipts.flatMap((receipt) => receiptMeaning(receipt, view.workload));
+  const lines = distinct(view.receipts.flatMap((receipt) => receiptMeaning(receipt, view.workload)));
   if (lines.length > 0) return lines;
   if (status.decision === "act") return [["The action is under way. A second message tells the outcome."]];
   if (status.decision === "tell") return [["Nothing was touched. Whatever Falco saw may still be running."]];
@@ -18,7 +19,12 @@ export function meaning(view: IncidentView, status: Status): Line[] {
   return [["Nothing was touched. The process may still be running, and nothing happens until a person decides."]];
 }
 
+/** Two actions on one target may mean the same. */
+const distinct = (lines: readonly Line[]): Line[] => [...new Map(lines.map((line) => [JSON.stringify(line), line])).values()];
+
 function receiptMeaning(receipt: Receipt, workload: Workload | null): Line[] {
+  if (receipt.undoing === true) return undoMeaning(receipt);
+  if (!ACTION_FACTS[receipt.action].stops) return otherMeaning(receipt);
   if (receipt.outcome === "refused" || receipt.outcome === "failed")
     return [["The workload was not touched by this action. The process may still be running."]];
   if (receipt.outcome === "unknown")
@@ -26,6 +32,20 @@ function receiptMeaning(receipt: Receipt, workload: Workload | null): Line[] {
   if (receipt.outcome === "skipped")
     return [["The workload had already ended or was ending. What it did before is not undone."], ...wrap(replacement(workload))];
   return receipt.action === "ecs:stop-task" ? taskMeaning(receipt, workload) : podMeaning(receipt, workload);
+}
+
+function undoMeaning({ outcome }: Receipt): Line[] {
+  if (outcome === "done") return [["The former state is there again, checked field by field. The way in may be open again, too."]];
+  if (outcome === "refused") return [["What others changed since then was not overwritten. Look at it and decide."]];
+  return [];
+}
+
+/** What the action cuts and what it does not stands in its remarks: here only what its outcome means. */
+function otherMeaning({ action, outcome }: Receipt): Line[] {
+  const { thing, did } = ACTION_FACTS[action].words;
+  if (outcome === "unknown") return [[`Nobody can say whether the ${thing} was ${did}: look at it.`]];
+  if (outcome === "failed" || outcome === "refused") return [[`The ${thing} was not ${did}.`]];
+  return outcome === "requested" ? [[`Asked for and not seen yet: a second message tells when the ${thing} is ${did}.`]] : [];
 }
 
 function taskMeaning(receipt: Receipt, workload: Workload | null): Line[] {

@@ -13,8 +13,32 @@ export function nextSteps(view: IncidentView, status: Status): Line[] {
         "Find out who can write to this log stream. If it is one of your sensors, add it to the sources of its cluster in falco-responder.yml.",
       ],
     ];
+  const asked = decisionSteps(view);
   if (workload === null) return [["Open the log event and find the workload by hand: nothing could be verified, so nothing was touched."]];
-  return workload.kind === "task" ? taskSteps(workload, ended(status)) : podSteps(workload, ended(status));
+  return [...asked, ...(workload.kind === "task" ? taskSteps(workload, ended(status)) : podSteps(workload, ended(status)))];
+}
+
+/** What waits for a person, and what a person may take back: the very commands. */
+function decisionSteps({ incident, stage, decisions, receipts }: IncidentView): Line[] {
+  const command = (verb: string, action: string) =>
+    `npm run responder -- ${verb} ${shellWord(incident)} --action ${shellWord(action)}${stage === null ? "" : ` --stage ${shellWord(stage)}`}`;
+  const waiting = decisions.filter(({ kind, action }) => {
+    const name = typeof action === "string" ? action : action.action;
+    return kind === "await-approval" && !receipts.some((receipt) => receipt.action === name);
+  });
+  const undoable = receipts.filter(
+    ({ undo, undoing, action }) => undo.possible && !receipts.some((other) => other.undoing && other.action === action) && !undoing,
+  );
+  return [
+    ...waiting.flatMap(({ action }): Line[] => {
+      const name = typeof action === "string" ? action : action.action;
+      return [
+        ["To approve: ", { command: command("approve", name) }],
+        ["To refuse: ", { command: command("deny", name) }],
+      ];
+    }),
+    ...undoable.map(({ action }): Line => ["To take it back: ", { command: command("undo", action) }]),
+  ];
 }
 
 const ended = ({ outcome }: Status): boolean => outcome === "done" || outcome === "requested" || outcome === "skipped";

@@ -1,4 +1,4 @@
-import { ACTION_FACTS } from "#shared/domain/action.ts";
+import { ACTION_FACTS, byOrder } from "#shared/domain/action.ts";
 import type { Fields } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
@@ -22,11 +22,20 @@ const OUTCOMES: readonly Outcome[] = ["unknown", "failed", "requested", "refused
 const KINDS: readonly DecisionKind[] = ["act", "await-approval", "would-act", "hold"];
 
 export function statusOf(view: IncidentView): Status {
+  const receipts = standing(view.receipts);
   return {
     decision: KINDS.find((kind) => view.decisions.some((decision) => decision.kind === kind)) ?? "tell",
-    outcome: OUTCOMES.find((outcome) => view.receipts.some((receipt) => receipt.outcome === outcome)) ?? "none",
+    outcome: OUTCOMES.find((outcome) => receipts.some((receipt) => receipt.outcome === outcome)) ?? "none",
   };
 }
+
+/** What is true now: an action that was taken back is told by its undoing. */
+const standing = (receipts: readonly Receipt[]): readonly Receipt[] =>
+  receipts.filter(
+    (one) => one.undoing === true || !receipts.some((other) => other.undoing === true && isSame(one, other) && other.outcome !== "refused"),
+  );
+
+const isSame = (a: Receipt, b: Receipt): boolean => a.action === b.action && a.subject === b.subject;
 
 /** Everything a notification says, from what the ledger holds when it is sent. Never claims more than the receipts do. */
 export function tellStory(view: IncidentView): Story {
@@ -46,9 +55,9 @@ export function tellStory(view: IncidentView): Story {
 
 function headline(view: IncidentView, status: Status): string {
   const rule = said(view.alert?.rule ?? "alert", 70).said;
-  const receipt = view.receipts.find((one) => one.outcome === status.outcome);
+  const receipt = headliner(standing(view.receipts), status);
   if (receipt !== undefined) return `${outcomeHeadline(receipt)}: ${rule}`;
-  const decision = view.decisions.find((one) => one.kind === status.decision);
+  const decision = view.decisions.findLast((one) => one.kind === status.decision);
   if (decision === undefined) return `Falco alert: ${rule}`;
   const name = typeof decision.action === "string" ? decision.action : decision.action.action;
   const verb = ACTION_FACTS[name].words;
@@ -59,7 +68,20 @@ function headline(view: IncidentView, status: Status): string {
   return `Held, nothing touched: ${rule}`;
 }
 
-function outcomeHeadline({ action, outcome }: Receipt): string {
+/** Of several with the most pressing outcome the one that matters most: what ends or cuts, before what only marks. */
+const headliner = (receipts: readonly Receipt[], { outcome }: Status): Receipt | undefined =>
+  receipts.filter((one) => one.outcome === outcome).toSorted((a, b) => byOrder(b.action, a.action))[0];
+
+function undoHeadline({ action, outcome }: Receipt): string {
+  const { thing, did } = ACTION_FACTS[action].words;
+  if (outcome === "done") return `Taken back, the ${thing} is as before it was ${did}`;
+  if (outcome === "skipped") return `Nothing left to take back on the ${thing}`;
+  if (outcome === "requested") return `Taking back on the ${thing} requested, not confirmed`;
+  return `NOT taken back on the ${thing}`;
+}
+
+function outcomeHeadline({ action, outcome, undoing }: Receipt): string {
+  if (undoing === true) return undoHeadline({ action, outcome } as Receipt);
   const verb = ACTION_FACTS[action].words;
   const { thing } = verb;
   if (outcome === "done") return `${capital(thing)} ${verb.did}`;
@@ -178,19 +200,25 @@ function claimedLines({ alert }: IncidentView): Line[] {
 }
 
 function done(view: IncidentView): Line[] {
-  const lines: Line[] = view.receipts.map((receipt) => receiptLine(receipt, view.alert?.timeMs ?? null));
-  for (const receipt of view.receipts) {
-    if (receipt.evidence.kind === "kept") lines.push(["Evidence kept before the action: ", said(receipt.evidence.key, 512)]);
-    if (receipt.evidence.kind === "failed") lines.push(["No evidence could be kept: ", said(receipt.evidence.because, 300)]);
-    if (!receipt.undo.possible && (receipt.outcome === "done" || receipt.outcome === "requested"))
-      lines.push(["Cannot be taken back: ", said(receipt.undo.because, 300)]);
-  }
+  const lines: Line[] = view.receipts.flatMap((receipt) => receiptLines(receipt, view.alert?.timeMs ?? null));
   for (const decision of view.decisions) {
     const action = typeof decision.action === "string" ? decision.action : decision.action.action;
-    if (decision.kind === "act" && view.receipts.some((receipt) => receipt.action === action)) continue;
+    if (decision.kind !== "hold" && view.receipts.some((receipt) => receipt.action === action)) continue;
     lines.push([DECIDED[decision.kind], `${action} (policy rule `, said(decision.rule, 128), "): ", said(decision.because, 500)]);
   }
   return lines.length > 0 ? lines : [["Nothing: the policy asks only to tell."]];
+}
+
+function receiptLines(receipt: Receipt, alertMs: number | null): Line[] {
+  const { outcome, evidence, undo, remarks = [] } = receipt;
+  const lines: Line[] = [receiptLine(receipt, alertMs), ...remarks.map((remark): Line => ["  ", said(remark, 400)])];
+  if (evidence.kind === "kept") lines.push(["Evidence kept before the action: ", said(evidence.key, 512)]);
+  if (evidence.kind === "failed") lines.push(["No evidence could be kept: ", said(evidence.because, 300)]);
+  if (outcome === "failed" || outcome === "refused") return lines;
+  if (undo.possible) lines.push(["Can be taken back: ", said(undo.says, 300)]);
+  else if (receipt.undoing !== true && outcome !== "skipped" && outcome !== "unknown")
+    lines.push(["Cannot be taken back: ", said(undo.because, 300)]);
+  return lines;
 }
 
 const DECIDED: Record<DecisionKind, string> = {
@@ -212,7 +240,9 @@ const OUTCOME_WORDS: Record<Outcome, string> = {
 function receiptLine(receipt: Receipt, alertMs: number | null): Line {
   const at = receipt.verifiedAtMs ?? receipt.requestedAtMs;
   const after = at === null || alertMs === null || at < alertMs ? "" : `, ${seconds(at - alertMs)} after the alert`;
-  return [`${receipt.action}: ${OUTCOME_WORDS[receipt.outcome]}${after} (`, said(receipt.because, 500), ")"];
+  const what = receipt.undoing === true ? `undo of ${receipt.action}` : receipt.action;
+  const of: Line = receipt.subject === undefined ? [] : [" (", said(receipt.subject, 200), ")"];
+  return [what, ...of, `: ${OUTCOME_WORDS[receipt.outcome]}${after} (`, said(receipt.because, 500), ")"];
 }
 
 /** A duration as a person says it: 850 ms, 4.2 s, 3 min, 2 h. */

@@ -11,6 +11,8 @@ export type Phase = "decision" | "outcome";
 export interface IncidentView {
   readonly incident: string;
   readonly phase: Phase;
+  /** Stage of the deployment, for commands; null: not known. */
+  readonly stage: string | null;
   /** Policy rule; null when the alert is told although none matched. */
   readonly rule: string | null;
   readonly cluster: { readonly name: string; readonly kind: ClusterKind; readonly awsName: string; readonly region: string } | null;

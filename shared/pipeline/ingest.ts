@@ -8,7 +8,7 @@ import { keptInvocation, keptObject } from "#shared/pipeline/ingest/kept.ts";
 import type { IngestReport } from "#shared/pipeline/ingest/outcome.ts";
 import { mayBeLarge, shrink, tooLarge } from "#shared/pipeline/ingest/shrink.ts";
 import { type Similar, type Sorted, sortBatch } from "#shared/pipeline/ingest/sort-batch.ts";
-import type { AlertQueue, Lane, OutgoingEntry } from "#shared/ports/alert-queue.ts";
+import type { AlertLane, AlertQueue, OutgoingEntry } from "#shared/ports/alert-queue.ts";
 import type { Archive } from "#shared/ports/archive.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 import type { Item, Table } from "#shared/ports/table.ts";
@@ -111,7 +111,7 @@ function outgoingOf(
 }
 
 /** Lines that no cluster is registered for are only told: any responder can. */
-const laneOf = (kind: string | undefined): Lane => (kind === "eks" || kind === "kubernetes" ? "kubernetes" : "ecs");
+const laneOf = (kind: string | undefined): AlertLane => (kind === "eks" || kind === "kubernetes" ? "kubernetes" : "ecs");
 
 const countItem = ({ similar = "", batch, count }: QueueEntry, at: string, expires: number): Item => ({
   ...countKey(similar, batch),

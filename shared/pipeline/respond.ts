@@ -1,13 +1,18 @@
+import { endsTarget, laneOf } from "#shared/domain/action.ts";
+import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
+import type { Order } from "#shared/domain/order.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { ContainerBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { containerKey } from "#shared/ledger/keys.ts";
 import { type Acted, act } from "#shared/pipeline/respond/act.ts";
 import { judge, type Verdict } from "#shared/pipeline/respond/judge.ts";
+import { carryOrder } from "#shared/pipeline/respond/orders.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
-import { type Aftermath, type Recorded, record, recorded } from "#shared/pipeline/respond/record.ts";
+import { type Aftermath, type Recorded, record, recorded, recordedIn } from "#shared/pipeline/respond/record.ts";
 import { readClaim } from "#shared/pipeline/respond/settle.ts";
+import { decodeOrder } from "#shared/wire/order.ts";
 import { decodeEntry } from "#shared/wire/queue-entry.ts";
 
 export type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
@@ -36,13 +41,14 @@ export type Responded =
  */
 export async function respond(message: Message, ports: RespondPorts, signal: AbortSignal): Promise<Responded> {
   const { table, telemetry, deadLetters, clock } = ports;
-  const entry = entryOf(message.body);
+  const entry = readBody(message.body);
   if (typeof entry === "string") {
     await deadLetters.put(message.body, entry, signal);
     telemetry.error("A message can never be read: dead-lettered", { because: entry });
     telemetry.count("Hopeless", 1);
     return { kind: "hopeless", because: entry };
   }
+  if (entry.schema === "falco-responder/order/1") return await obey(entry, ports, signal);
   const earlier = await recorded(entry.alert.id, table, signal);
   let known = earlier;
   if (known === null) {
@@ -54,17 +60,53 @@ export async function respond(message: Message, ports: RespondPorts, signal: Abo
     known = await record(verdict, await aftermathOf(verdict, ports, signal), ports, signal);
     tellDecisions(entry, known, ports, clock.now());
   }
-  const acted: Acted[] = [];
-  for (const decision of known.body.decisions) if (decision.kind === "act") acted.push(await act(known, decision, ports, signal));
+  const acted = await actAll(known, ports, signal);
   const decisions = known.body.decisions.map(({ kind }) => kind);
   telemetry.info("Alert responded to", { alert: entry.alert.id, incident: known.incident, decisions, acted, batch: entry.batch });
   return { kind: "recorded", incident: known.incident, repeated: earlier !== null, decisions, acted };
 }
 
-/** The entry, or why this body can never be one. */
-function entryOf(body: string): QueueEntry | string {
+/** What another function or a person has left to this lane. */
+async function obey(order: Order, ports: RespondPorts, signal: AbortSignal): Promise<Responded> {
+  const { incident } = order;
+  if (order.kind === "order") {
+    const { kind, because } = await carryOrder(incident, order.item, ports, signal);
+    return { kind: "recorded", incident, repeated: kind === "left", decisions: [because], acted: [] };
+  }
+  const known = await recordedIn(incident, order.alert, ports.table, signal);
+  const acted = await actAll(known, ports, signal, ({ action }) =>
+    ports.lanes.includes(laneOf(action.action, known.target?.workload.kind ?? "task")),
+  );
+  return { kind: "recorded", incident, repeated: true, decisions: known.body.decisions.map(({ kind }) => kind), acted };
+}
+
+type Act = Extract<Decision, { readonly kind: "act" }>;
+
+/** In order; but a mark that cannot be made, or anything else that fails, keeps no offender running: what comes after it is done all the same. */
+async function actAll(
+  known: Recorded,
+  ports: RespondPorts,
+  signal: AbortSignal,
+  mine: (act: Act) => boolean = () => true,
+): Promise<Acted[]> {
+  const acted: Acted[] = [];
+  const troubles: unknown[] = [];
+  for (const decision of known.body.decisions) {
+    if (decision.kind !== "act" || !mine(decision)) continue;
+    try {
+      acted.push(await act(known, decision, ports, signal));
+    } catch (thrown) {
+      troubles.push(thrown);
+    }
+  }
+  if (troubles.length > 0) throw troubles[0];
+  return acted;
+}
+
+/** The entry or order, or why this body can never be one. */
+function readBody(body: string): QueueEntry | Order | string {
   try {
-    return decodeEntry(body);
+    return decodeOrder(body) ?? decodeEntry(body);
   } catch (thrown) {
     if (thrown instanceof PipelineError && thrown.code === "message_invalid") return thrown.message;
     throw thrown;
@@ -80,7 +122,7 @@ async function aftermathOf({ entry, resolution }: Verdict, { table }: RespondPor
   const uid = resolution.kind === "gone" ? resolution.workload.uid : await formerTarget(entry, table, signal);
   if (uid === null) return null;
   const claims = (await table.query(`CLAIM#${uid}`, "", signal)).map((item) => readClaim(item).claim);
-  const acted = claims.findLast(({ state }) => state !== "failed" && state !== "refused");
+  const acted = claims.findLast(({ state, action }) => endsTarget(action) && state !== "failed" && state !== "refused");
   return acted === undefined ? null : { incident: acted.incident };
 }
 

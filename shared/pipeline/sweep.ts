@@ -4,11 +4,14 @@ import { iso } from "#shared/ledger/items.ts";
 import { deliverNotes, type NotifyPorts, type NotifyReport } from "#shared/pipeline/notify.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
+import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
+import type { Orders } from "#shared/ports/orders.ts";
 import type { Item } from "#shared/ports/table.ts";
 
 export interface SweepPorts extends ClaimPorts, NotifyPorts {
   readonly registry: Registry;
+  readonly orders: Orders;
   /** A new id at each call: who holds a lease. */
   readonly newId: () => string;
 }
@@ -16,6 +19,8 @@ export interface SweepPorts extends ClaimPorts, NotifyPorts {
 export interface SweepReport {
   /** Claims looked at, by what became of them. */
   readonly claims: Readonly<Record<string, number>>;
+  /** Approvals and undos looked at, by what became of them. */
+  readonly orders: Readonly<Record<string, number>>;
   readonly notes: NotifyReport;
   readonly closed: number;
   /** Items that could not be worked on: they stay due. */
@@ -52,10 +57,15 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
   });
+  const orders: Record<string, number> = {};
+  await each(ofType("order"), signal, trouble, async (item) => {
+    const became = await lookAtOrder(item, ports, signal);
+    orders[became] = (orders[became] ?? 0) + 1;
+  });
   const notes = await sending;
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
-  const report = { claims, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, troubles };
+  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, troubles };
   telemetry.info("Swept", { due: due.length, ...report });
   return report;
 }

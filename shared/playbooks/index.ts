@@ -1,18 +1,18 @@
 import type { ActionName } from "#shared/domain/action.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { Resolution } from "#shared/domain/workload.ts";
+import type { Resolution, Workload } from "#shared/domain/workload.ts";
 import { invokeLambda } from "#shared/playbooks/aws/invoke-lambda.ts";
 import { drainInstance } from "#shared/playbooks/ecs/drain-instance.ts";
 import { isolateInstance } from "#shared/playbooks/ecs/isolate-instance.ts";
 import { isolateTask } from "#shared/playbooks/ecs/isolate-task.ts";
 import { protectTask } from "#shared/playbooks/ecs/protect-task.ts";
-import { resolveTask } from "#shared/playbooks/ecs/resolve.ts";
+import { lookAtTask, resolveTask } from "#shared/playbooks/ecs/resolve.ts";
 import { revokeRoleSessions } from "#shared/playbooks/ecs/revoke-role-sessions.ts";
 import { scaleServiceToZero } from "#shared/playbooks/ecs/scale-service.ts";
 import { stopTask } from "#shared/playbooks/ecs/stop-task.ts";
 import { tagTask } from "#shared/playbooks/ecs/tag-task.ts";
-import { resolvePod } from "#shared/playbooks/kubernetes/resolve.ts";
+import { lookAtPod, resolvePod } from "#shared/playbooks/kubernetes/resolve.ts";
 import { terminate } from "#shared/playbooks/kubernetes/terminate.ts";
 import type { Playbook } from "#shared/playbooks/playbook.ts";
 import type { Clock } from "#shared/ports/clock.ts";
@@ -31,6 +31,13 @@ export const playbooks: Readonly<Record<ActionName, Playbook>> = {
   "ecs:drain-instance": drainInstance,
   "ecs:isolate-instance": isolateInstance,
 };
+
+/** The workload as it is now, if it is still the same one with the same container; whatever else is said with its reason. */
+export async function look(former: Workload, cluster: Cluster, access: ClusterAccess, signal: AbortSignal): Promise<Resolution> {
+  return former.kind === "task"
+    ? await lookAtTask(former, cluster, await access.tasks(cluster), signal)
+    : await lookAtPod(former, cluster, await access.pods(cluster), signal);
+}
 
 /**
  * Whom the alert accuses, as the control plane of its cluster describes it. Only `found` may be acted on; any doubt is `unverified`.

@@ -9,7 +9,8 @@ export interface BudgetEntry {
 }
 
 export interface BudgetLimit {
-  readonly scope: "owner" | "cluster" | "fleet";
+  /** recurrence: stops of one owner for one policy rule. */
+  readonly scope: "recurrence" | "owner" | "cluster" | "fleet";
   /** Actions within the window. 0: none. */
   readonly limit: number;
   readonly windowSeconds: number;
@@ -27,7 +28,7 @@ export function admit(recent: readonly BudgetEntry[], request: Omit<BudgetEntry,
   // An entry from the future counts: a clock that was set back must not widen the budget.
   const live = recent.filter(({ atMs }) => atMs > nowMs - limit.windowSeconds * 1_000);
   if (live.length >= limit.limit) return no(`the ${limit.scope} budget of ${limit.limit} actions ${per} is spent`);
-  if (limit.scope !== "owner") {
+  if (limit.scope === "cluster" || limit.scope === "fleet") {
     const share = Math.max(1, Math.floor(limit.limit / 4));
     const own = live.filter(({ owner }) => owner === request.owner).length;
     if (own >= share) return no(`this owner has used its share, ${share} of the ${limit.scope} budget of ${limit.limit} actions ${per}`);

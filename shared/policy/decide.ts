@@ -1,4 +1,4 @@
-import { type ActionName, byOrder, fits } from "#shared/domain/action.ts";
+import { actionKey, byOrder, fits } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { type Mode, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
 import { GUARDS, type Question, targetOf } from "#shared/policy/guards.ts";
@@ -49,14 +49,15 @@ interface United {
 
 function unite(policyMode: Mode, rules: readonly PolicyRule[], { cluster, resolution }: DecideInput): readonly United[] {
   const kind = targetOf(resolution)?.kind ?? (cluster === null ? null : cluster.kind === "ecs" ? "task" : "pod");
-  const united = new Map<ActionName, United>();
+  const united = new Map<string, United>();
   for (const rule of rules) {
     // A policy for many clusters names the action for each kind: those of the other kind are not meant. None that fits is worth telling.
     const fitting = rule.actions.filter(({ action }) => kind === null || fits(action, kind));
     for (const action of fitting.length > 0 ? fitting : rule.actions) {
       const wanted = { ...action, mode: stricter(policyMode, stricter(rule.mode, action.mode)) };
       const because = fitting.length > 0 ? null : `${action.action} does not fit a ${kind ?? "target of unknown kind"}`;
-      united.set(action.action, merge(united.get(action.action), { action: wanted, rule: rule.name, rules: [rule.name], because }));
+      const key = actionKey(action.action, action.params);
+      united.set(key, merge(united.get(key), { action: wanted, rule: rule.name, rules: [rule.name], because }));
     }
   }
   return [...united.values()].sort((a, b) => byOrder(a.action.action, b.action.action));

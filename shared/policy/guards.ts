@@ -53,10 +53,15 @@ function found({ entry, resolution }: Question): string | null {
   return resolution.workload.cluster === entry.cluster ? null : "the target found is of another cluster than the alert";
 }
 
+/** FireLens names its router so in all of AWS's examples. */
+const ROUTERS: readonly string[] = ["log_router", "log-router"];
+
 function notTheSensor({ entry, resolution }: Question): string | null {
   const target = targetOf(resolution);
   const { taskArn, pod } = entry.sensor;
   if (target?.kind === "task" && taskArn === target.taskArn) return "the target is Falco's own task";
+  if (target?.kind === "task" && ROUTERS.includes(target.container.name.toLowerCase()))
+    return "the accused container is the log router: without it nobody hears of what the others do";
   if (target?.kind === "pod" && pod !== null && (pod === target.name || pod === `${target.namespace}/${target.name}`))
     return "the target is Falco's own pod";
   return null;

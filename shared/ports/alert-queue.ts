@@ -1,10 +1,11 @@
+import type { Lane } from "#shared/domain/action.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 
 /** One queue per responder: an event source mapping deletes what its filter refuses, so two responders cannot share one. */
-export type Lane = "ecs" | "kubernetes";
+export type AlertLane = Exclude<Lane, "wide">;
 
 export interface OutgoingEntry {
-  readonly lane: Lane;
+  readonly lane: AlertLane;
   readonly entry: QueueEntry;
   /** SQS MessageGroupId: hash(cluster, container id cut to 12); host alerts (cluster, hostname). */
   readonly group: string;

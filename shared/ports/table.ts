@@ -2,8 +2,8 @@
 export interface Table {
   /** Strongly consistent. */
   get(key: Key, signal: AbortSignal): Promise<Item | null>;
-  /** Every item under `pk` whose sk begins with `skPrefix`, in sk order, strongly consistent, all pages. */
-  query(pk: string, skPrefix: string, signal: AbortSignal): Promise<readonly Item[]>;
+  /** Items under `pk` whose sk begins with `skPrefix`, in sk order, strongly consistent: all pages, or the first `most`. */
+  query(pk: string, skPrefix: string, signal: AbortSignal, most?: number): Promise<readonly Item[]>;
   /** Items whose `due` is at or before `untilIso`, earliest first, eventually consistent; read the item again before acting. */
   due(untilIso: string, limit: number, signal: AbortSignal): Promise<readonly Item[]>;
   /**

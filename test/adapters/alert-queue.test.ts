@@ -2,7 +2,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { expect, test } from "vitest";
 import { sqsAlertQueue } from "#shared/adapters/alert-queue.ts";
 import { ingest } from "#shared/pipeline/ingest.ts";
-import type { Lane, OutgoingEntry } from "#shared/ports/alert-queue.ts";
+import type { AlertLane, OutgoingEntry } from "#shared/ports/alert-queue.ts";
 import { decodeEntry } from "#shared/wire/queue-entry.ts";
 import { fakeIngestPorts } from "../fixtures/ingest-ports.ts";
 import { logsEvent } from "../fixtures/logs.ts";
@@ -11,7 +11,7 @@ import { type Asked, awsDouble } from "./aws-double.ts";
 
 const signal = new AbortController().signal;
 
-async function entries(count: number, lane: Lane = "ecs", cmdline = "id"): Promise<readonly OutgoingEntry[]> {
+async function entries(count: number, lane: AlertLane = "ecs", cmdline = "id"): Promise<readonly OutgoingEntry[]> {
   const ports = fakeIngestPorts();
   const lines = Array.from({ length: count }, (_line, n) =>
     alertText({ cmdline, fields: { "container.id": n.toString(16).padStart(12, "0") } }),

@@ -35,6 +35,8 @@ export function policyOfSize(count: number): Policy {
     maxAgeSeconds: 900,
     protect: { clusters: [], namespaces: ["kube-system"], services: [], families: ["falco*"], priorityClasses: ["system-*"], labels: {} },
     budgets: { windowSeconds: 600, owner: 3, cluster: 12, fleet: 40 },
+    recurrence: { times: 1_000, windowSeconds: 3_600, ladder: [] },
+    approvalSeconds: 14_400,
     rules,
     index: indexRules(rules.map(({ match }) => match)),
   };

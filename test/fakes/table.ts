@@ -29,9 +29,12 @@ export class FakeTable implements Table {
     return this.#read(key, () => this.#at(key) ?? null);
   }
 
-  query(pk: string, skPrefix: string): Promise<readonly Item[]> {
+  query(pk: string, skPrefix: string, _signal?: AbortSignal, most?: number): Promise<readonly Item[]> {
     return this.#read({ pk, sk: skPrefix }, () =>
-      [...(this.#partitions.get(pk)?.values() ?? [])].filter(({ sk }) => sk.startsWith(skPrefix)).sort((a, b) => order(a.sk, b.sk)),
+      [...(this.#partitions.get(pk)?.values() ?? [])]
+        .filter(({ sk }) => sk.startsWith(skPrefix))
+        .sort((a, b) => order(a.sk, b.sk))
+        .slice(0, most),
     );
   }
 

@@ -1,5 +1,7 @@
+import type { Lane } from "#shared/domain/action.ts";
 import type { Alert } from "#shared/domain/alert.ts";
 import { PipelineError } from "#shared/domain/error.ts";
+import type { Order } from "#shared/domain/order.ts";
 import type { Policy, PolicyRule } from "#shared/domain/policy.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Registry } from "#shared/domain/registry.ts";
@@ -40,6 +42,8 @@ export const policyOf = (rules: readonly PolicyRule[] = [shellRule], more: Parti
   maxAgeSeconds: 900,
   protect: { clusters: [], namespaces: ["kube-system"], services: [], families: [], priorityClasses: [], labels: {} },
   budgets: { windowSeconds: 600, cluster: 100, fleet: 200, owner: 100 },
+  recurrence: { times: 1_000, windowSeconds: 3_600, ladder: [] },
+  approvalSeconds: 14_400,
   rules,
   index: {
     exact: Object.fromEntries([["Terminal shell in container", rules.map((_, position) => position)]]),
@@ -56,6 +60,9 @@ export class World {
   readonly ecs = this.aws.ecs;
   readonly kubernetes = new FakeKubernetes();
   readonly evidence = new Map<string, string>();
+  /** What was sent to lanes. */
+  readonly orders: { readonly lane: Lane; readonly order: Order; readonly group: string; readonly dedup: string }[] = [];
+  lanes: readonly Lane[] = ["ecs", "kubernetes"];
   readonly dead: { readonly body: string; readonly because: string }[] = [];
   readonly messages: OutgoingMessage[] = [];
   readonly counts = new Map<string, number>();
@@ -111,6 +118,13 @@ export class World {
           return Promise.resolve();
         },
       },
+      lanes: this.lanes,
+      orders: {
+        send: (lane, order, group, dedup) => {
+          if (!this.orders.some((sent) => sent.dedup === dedup)) this.orders.push({ lane, order, group, dedup });
+          return Promise.resolve();
+        },
+      },
       clock: this.clock,
       telemetry: this.telemetry,
       policy: this.policy,
@@ -120,14 +134,14 @@ export class World {
   }
 
   sweepPorts(): SweepPorts {
-    const { table, access, clock, telemetry, newId } = this.respondPorts();
+    const { table, access, clock, telemetry, newId, orders } = this.respondPorts();
     const channel = {
       send: (message: OutgoingMessage) => {
         this.messages.push(message);
         return Promise.resolve({ kind: "sent", reference: null } as const);
       },
     };
-    return { table, access, clock, telemetry, registry, policy: this.policy, newId, channel };
+    return { table, access, clock, telemetry, registry, policy: this.policy, newId, channel, orders };
   }
 
   /** Bodies of items of a type, as the ledger holds them. */

@@ -22,7 +22,7 @@ const properties = (id: string) => {
 };
 
 describe("functions", () => {
-  test("are exactly the five of serverless.yml, each with its handler, role, log group and a finite timeout", () => {
+  test("are exactly the seven of serverless.yml, each with its handler, role, log group and a finite timeout", () => {
     const functions = ofType(service.template, "AWS::Lambda::Function");
     expect(functions.map(([id]) => id).sort()).toEqual(FUNCTIONS.map(functionId).sort());
     for (const key of FUNCTIONS) {
@@ -54,10 +54,20 @@ describe("functions", () => {
     }
   });
 
+  test("operate alone has a URL, and only IAM lets anybody call it", () => {
+    expect(ofType(service.template, "AWS::Lambda::Url").map(([, { Properties }]) => Properties)).toEqual([
+      expect.objectContaining({ AuthType: "AWS_IAM", TargetFunctionArn: { "Fn::GetAtt": [functionId("operate"), "Arn"] } }),
+    ]);
+    const invokers = ofType(service.template, "AWS::Lambda::Permission").map(([, { Properties }]) => Properties);
+    for (const { FunctionName } of invokers) expect(JSON.stringify(FunctionName)).not.toContain(functionId("operate"));
+    expect(JSON.stringify(service.template.Outputs)).toContain("FunctionUrl");
+  });
+
   test("visibility of a lane is six times the timeout of its responder", () => {
     for (const [queue, key] of [
       ["AlertsEcs", "respond-ecs"],
       ["AlertsKubernetes", "respond-kubernetes"],
+      ["AlertsWide", "respond-wide"],
     ] as const) {
       const timeout = Number(properties(functionId(key))["Timeout"]);
       expect(Number(properties(queue)["VisibilityTimeout"])).toBeGreaterThanOrEqual(6 * timeout);
@@ -69,7 +79,7 @@ describe("functions", () => {
       expect(mapping.Properties["FunctionResponseTypes"]).toEqual(["ReportBatchItemFailures"]);
       expect(mapping.Properties["FilterCriteria"] === undefined).toBe(mapping.Properties["StartingPosition"] === undefined);
     }
-    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(3);
+    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(4);
   });
 
   test("a batch that ingest cannot take is tried twice more and then kept", () => {
@@ -165,7 +175,7 @@ describe("what must survive", () => {
   });
 
   test("every lane has a dead-letter queue of its kind, and all are first in, first out per group", () => {
-    for (const lane of ["AlertsEcs", "AlertsKubernetes"]) {
+    for (const lane of ["AlertsEcs", "AlertsKubernetes", "AlertsWide"]) {
       expect(JSON.stringify(properties(lane)["RedrivePolicy"])).toContain(`"${lane}Dead"`);
       for (const queue of [lane, `${lane}Dead`]) {
         expect(properties(queue)).toMatchObject({

@@ -20,8 +20,17 @@ export const plan: DeployPlan = {
     account: "111122223333",
     region: "eu-central-1",
     clusters: [
-      cluster({ name: "shop", kind: "ecs" }),
-      cluster({ name: "elsewhere", kind: "ecs", account: "444455556666", roleArn: "arn:aws:iam::444455556666:role/falco-responder" }),
+      cluster({ name: "shop", kind: "ecs", taskRoles: ["shop-*"], taskLogGroups: ["/ecs/shop*"] }),
+      cluster({
+        name: "elsewhere",
+        kind: "ecs",
+        account: "444455556666",
+        region: "us-east-1",
+        roleArn: "arn:aws:iam::444455556666:role/security/falco-responder",
+        externalId: "falco-responder-of-111122223333",
+        taskRoles: ["app-*"],
+        taskLogGroups: ["/ecs/app"],
+      }),
       cluster({
         name: "kube",
         kind: "kubernetes",
@@ -39,6 +48,7 @@ export const plan: DeployPlan = {
     { name: "/falco/shop", create: true },
     { name: "/falco/kube", create: false },
   ],
+  userFunctions: ["arn:aws:lambda:eu-central-1:111122223333:function:page-me:live"],
   deploy: {
     logRetentionDays: 30,
     evidenceRetentionDays: 90,

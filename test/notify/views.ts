@@ -81,6 +81,7 @@ export const receipt = (outcome: Outcome, name: ActionName = "ecs:stop-task", be
 
 export const view = (change: Partial<IncidentView> = {}): IncidentView => ({
   incident: "inc-0123456789abcdef",
+  stage: "prod",
   phase: "decision",
   rule: "shells",
   cluster: { name: "payments", kind: "ecs", awsName: "payments-prod", region: "eu-west-1" },
@@ -191,6 +192,7 @@ const outcomes = fc.constantFrom<Outcome>("done", "requested", "skipped", "refus
 /** Any incident that any alert may make; every text in it is hostile. */
 export const anyView: fc.Arbitrary<IncidentView> = fc.record({
   incident: hostile,
+  stage: fc.constantFrom("prod", null),
   phase: fc.constantFrom("decision" as const, "outcome" as const),
   rule: some,
   cluster: fc.option(

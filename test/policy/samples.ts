@@ -48,6 +48,8 @@ export const policyOf = (rules: readonly PolicyRule[], over: Partial<Policy> = {
   maxAgeSeconds: 900,
   protect: { clusters: [], namespaces: [], services: [], families: [], priorityClasses: [], labels: {} },
   budgets: { windowSeconds: 600, cluster: 12, fleet: 40, owner: 3 },
+  recurrence: { times: 1_000, windowSeconds: 3_600, ladder: [] },
+  approvalSeconds: 14_400,
   rules,
   index: indexRules(rules.map(({ match }) => match)),
   ...over,

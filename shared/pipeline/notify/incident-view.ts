@@ -27,6 +27,7 @@ export async function loadView(
   return {
     incident,
     phase: note.phase,
+    stage: registry.stage ?? null,
     rule: about.rule,
     cluster: cluster === undefined ? null : { name: cluster.name, kind: cluster.kind, awsName: cluster.awsName, region: cluster.region },
     // A line that nobody is registered for lies in our own region: ingest reads no other.

@@ -1,10 +1,11 @@
+import { actionKey, laneOf } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import type { Evidence, Outcome } from "#shared/domain/receipt.ts";
+import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
 import { standing, takenOver } from "#shared/ledger/claim.ts";
-import { claimKey, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
+import { claimKey, hashOf, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
 import { spend } from "#shared/pipeline/respond/budgets.ts";
-import { carryOut } from "#shared/pipeline/respond/carry-out.ts";
+import { carryOut, subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
 import { keepEvidence } from "#shared/pipeline/respond/evidence.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
@@ -14,8 +15,13 @@ import { type Plan, undoOf } from "#shared/playbooks/playbook.ts";
 
 type Act = Extract<Decision, { readonly kind: "act" }>;
 
-/** already: another alert or delivery has the claim. lost: another owner took it over meanwhile. held: a budget or the kill switch said no. */
-export type Acted = Outcome | "already" | "lost" | "held";
+/** handed-over: another lane has the rights for it. already: another alert or delivery has the claim. lost: another owner took it over meanwhile. held: a budget or the kill switch said no. */
+export type Acted = Outcome | "already" | "lost" | "held" | "handed-over";
+
+/** A person said yes: the alert's age counts no more, since the target was looked at again. `objection`: why it is not done all the same. */
+export interface Approval {
+  readonly objection: string | null;
+}
 
 const ATTEMPTS = 10;
 
@@ -23,10 +29,22 @@ const ATTEMPTS = 10;
  * Evidence, claim, action, receipt. Repeated at will: a claim that is there is never made again. Throws a retryable PipelineError when the
  * message must come again.
  */
-export async function act(recorded: Recorded, decision: Act, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
+export async function act(
+  recorded: Recorded,
+  decision: Act,
+  ports: RespondPorts,
+  signal: AbortSignal,
+  approval: Approval | null = null,
+): Promise<Acted> {
   const { body, target, incident, generation } = recorded;
   if (target === null) throw new Error(`incident ${incident} decided to act on no target`);
-  const key = claimKey(target.workload.uid, decision.action.action, generation);
+  const lane = laneOf(decision.action.action, target.workload.kind);
+  if (!ports.lanes.includes(lane)) {
+    const order = { schema: "falco-responder/order/1", kind: "act", incident, alert: body.alert.id } as const;
+    await ports.orders.send(lane, order, hashOf("act", target.workload.uid), hashOf("act", incident, body.alert.id), signal);
+    return "handed-over";
+  }
+  const key = claimKey(target.workload.uid, actionKey(decision.action.action, decision.action.params), generation);
   const there = await ports.table.get(key, signal);
   const earlier = there === null ? null : readClaim(there);
   if (earlier !== null && !mayTryAgain(earlier.claim, recorded)) return await goOn(recorded, earlier, ports, signal);
@@ -34,10 +52,12 @@ export async function act(recorded: Recorded, decision: Act, ports: RespondPorts
   const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
   if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
   // Decided under an earlier deploy and redelivered: whoever has taken enforcing back since then means this action too.
-  if (ports.policy.mode !== "enforce")
+  if (approval !== null && approval.objection !== null)
+    return await hold(recorded, decision, approval.objection, { kind: "none" }, ports, signal);
+  if (ports.policy.mode === "observe" || (ports.policy.mode === "approve" && approval === null))
     return await hold(recorded, decision, "the policy no longer enforces", { kind: "none" }, ports, signal);
   const ageMs = ports.clock.now() - (body.alert.timeMs ?? Number.NEGATIVE_INFINITY);
-  if (!(ageMs <= ports.policy.maxAgeSeconds * 1_000))
+  if (approval === null && !(ageMs <= ports.policy.maxAgeSeconds * 1_000))
     return await hold(recorded, decision, "the alert had become too old when it could be acted on", { kind: "none" }, ports, signal);
   const evidence = await keepEvidence(recorded, target.workload, decision.action, ports, signal);
   if (evidence.kind === "failed" && decision.action.evidence === "required")
@@ -63,9 +83,12 @@ async function claimAndCarryOut(
   signal: AbortSignal,
 ): Promise<Acted> {
   const { table, clock, policy } = ports;
+  const key = claimKey(plan.workload.uid, actionKey(plan.action, plan.params), recorded.generation);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const nowMs = clock.now();
-    const budget = await spend(plan.workload, recorded.body.alert, policy, table, nowMs, signal);
+    const { body, subject, rule } = recorded;
+    const spending = { action: plan.action, workload: plan.workload, alert: body.alert, subject, rule };
+    const budget = await spend(spending, policy, table, nowMs, signal);
     if (!budget.ok) return await hold(recorded, decision, budget.because, evidence, ports, signal);
     const claim = { ...newClaim(recorded, plan, evidence, ports.newId(), nowMs), ...anew(earlier) };
     const version = (earlier?.version ?? 0) + 1;
@@ -83,7 +106,7 @@ async function claimAndCarryOut(
     );
     if (result.ok) return await carryOut({ claim, version }, false, ports, signal);
     if (result.failed.includes(0)) {
-      const there = await table.get(claimKey(claim.target, claim.action, claim.generation), signal);
+      const there = await table.get(key, signal);
       return there === null ? "already" : await goOn(recorded, readClaim(there), ports, signal);
     }
     if (result.failed.includes(1))
@@ -135,7 +158,7 @@ async function goOn(recorded: Recorded, held: Held, ports: RespondPorts, signal:
 /** Another incident, of another policy rule, has the claim on this target: one action is enough, and this incident's people learn where. */
 async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
   const { action, target } = claim;
-  if ((await ports.table.get(receiptKey(incident, target, action), signal)) !== null) return "already";
+  if ((await ports.table.get(receiptKey(incident, target, actionKey(action, claim.plan.params)), signal)) !== null) return "already";
   const receipt = {
     action,
     target,
@@ -145,11 +168,17 @@ async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: Respon
     verifiedAtMs: null,
     undo: undoOf(playbooks[action], null),
     evidence: { kind: "none" },
+    ...ofFunction(claim.plan),
   } as const;
   const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "final", claim: null } as const;
   await settle(settlement, ports, signal);
   return "already";
 }
+
+const ofFunction = (plan: Pick<Plan, "action" | "params">): Pick<Receipt, "subject"> => {
+  const subject = subjectOfPlan(plan);
+  return subject === null ? {} : { subject };
+};
 
 /** Nothing was touched. No claim is left behind: a later alert may act when the reason is gone. */
 async function hold(
@@ -170,6 +199,7 @@ async function hold(
     verifiedAtMs: null,
     undo: undoOf(playbooks[action.action], null),
     evidence,
+    ...ofFunction(action),
   } as const;
   ports.telemetry.warn("An action is held before its claim", { incident, action: action.action, because });
   ports.telemetry.count("Actions", 1, { action: action.action, outcome: "held" });

@@ -1,9 +1,11 @@
+import { ACTION_FACTS, type ActionName } from "#shared/domain/action.ts";
 import type { Alert } from "#shared/domain/alert.ts";
 import type { Policy } from "#shared/domain/policy.ts";
 import { ownerName, type Workload } from "#shared/domain/workload.ts";
 import { expiry, KEEP_HELPER_S, pack, unpack } from "#shared/ledger/items.ts";
 import { budgetKey, hashOf } from "#shared/ledger/keys.ts";
 import { admit, type BudgetEntry, type BudgetLimit } from "#shared/policy/budget.ts";
+import type { RecurrenceState } from "#shared/policy/recurrence.ts";
 import type { Table, Write } from "#shared/ports/table.ts";
 
 /** Body of BUDGET / WINDOW. */
@@ -11,36 +13,92 @@ interface BudgetBody {
   readonly recent: readonly BudgetEntry[];
 }
 
+/** Body of BUDGET#ladder/<subject> / WINDOW. */
+interface LadderBody {
+  readonly climbs: RecurrenceState["climbs"];
+}
+
 export type Budgeted = { readonly ok: true; readonly writes: readonly Write[] } | { readonly ok: false; readonly because: string };
 
+/** What is to be done, to whom, and why: all that budgets look at. */
+export interface Spending {
+  readonly action: ActionName;
+  readonly workload: Workload;
+  readonly alert: Alert;
+  /** Of the incident: owner and policy rule. */
+  readonly subject: string;
+  /** The rule that names the incident; null: none. */
+  readonly rule: string | null;
+}
+
+const recurrenceScope = (subject: string): string => `recurrence/${subject}`;
+const ladderScope = (subject: string): string => `ladder/${subject}`;
+
 /** The writes that spend one action in every budget it falls under, narrowest first; or the first budget that says no. */
-export async function spend(
-  workload: Workload,
-  alert: Alert,
-  { budgets }: Policy,
-  table: Table,
-  nowMs: number,
-  signal: AbortSignal,
-): Promise<Budgeted> {
-  const { windowSeconds } = budgets;
+export async function spend(spending: Spending, policy: Policy, table: Table, nowMs: number, signal: AbortSignal): Promise<Budgeted> {
+  const { action, workload, alert } = spending;
+  if (ACTION_FACTS[action].marks) return { ok: true, writes: [] };
   const owner = `${workload.cluster}/${ownerName(workload) ?? workload.uid}`;
-  const limits: readonly (readonly [string, BudgetLimit])[] = [
-    [`owner/${hashOf(owner)}`, { scope: "owner", limit: budgets.owner, windowSeconds }],
-    [`cluster/${workload.cluster}`, { scope: "cluster", limit: budgets.cluster, windowSeconds }],
-    ["fleet", { scope: "fleet", limit: budgets.fleet, windowSeconds }],
-  ];
   const writes: Write[] = [];
-  for (const [scope, limit] of limits) {
+  for (const [scope, limit] of limitsOf(spending, owner, policy)) {
     const item = await table.get(budgetKey(scope), signal);
     const recent = item === null ? [] : unpack<BudgetBody>(item, "budget").recent;
     const admission = admit(recent, { owner, priority: alert.priority }, limit, nowMs);
     if (!admission.ok) return { ok: false, because: admission.because };
     const body: BudgetBody = { recent: admission.recent };
+    // The window of a recurrence may be longer than helpers are kept.
+    const keepSeconds = Math.max(KEEP_HELPER_S, 2 * limit.windowSeconds);
     writes.push({
       op: "put",
-      item: pack(budgetKey(scope), "budget", (item?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, KEEP_HELPER_S) }),
+      item: pack(budgetKey(scope), "budget", (item?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, keepSeconds) }),
       when: item === null ? { kind: "absent" } : { kind: "version", version: item.version },
     });
   }
   return { ok: true, writes };
+}
+
+function limitsOf({ action, workload, subject, rule }: Spending, owner: string, policy: Policy): readonly [string, BudgetLimit][] {
+  const { budgets, rules } = policy;
+  const { windowSeconds } = budgets;
+  const limits: [string, BudgetLimit][] = [
+    [`owner/${hashOf(owner)}`, { scope: "owner", limit: budgets.owner, windowSeconds }],
+    [`cluster/${workload.cluster}`, { scope: "cluster", limit: budgets.cluster, windowSeconds }],
+    ["fleet", { scope: "fleet", limit: budgets.fleet, windowSeconds }],
+  ];
+  // A step of the ladder is what recurrence asks for: it is not held back by it.
+  const counted = action === "ecs:stop-task" || action === "kubernetes:terminate";
+  if (!counted) return limits;
+  const recurrence = rules.find(({ name }) => name === rule)?.recurrence ?? policy.recurrence;
+  const limit = { scope: "recurrence", limit: recurrence.times, windowSeconds: recurrence.windowSeconds } as const;
+  return [[recurrenceScope(subject), limit], ...limits];
+}
+
+/** How often targets of this owner were stopped for this rule, and how far up the ladder it is. */
+export async function recurrenceOf(subject: string, table: Table, signal: AbortSignal): Promise<RecurrenceState> {
+  const [stops, ladder] = await Promise.all([
+    table.get(budgetKey(recurrenceScope(subject)), signal),
+    table.get(budgetKey(ladderScope(subject)), signal),
+  ]);
+  return {
+    stopsMs: stops === null ? [] : unpack<BudgetBody>(stops, "budget").recent.map(({ atMs }) => atMs),
+    climbs: ladder === null ? [] : unpack<LadderBody>(ladder, "budget").climbs,
+  };
+}
+
+/** Written with the alert that made the step: once, however often its message comes. */
+export async function climbWrite(
+  subject: string,
+  climbs: RecurrenceState["climbs"],
+  table: Table,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Write> {
+  const key = budgetKey(ladderScope(subject));
+  const item = await table.get(key, signal);
+  const body: LadderBody = { climbs };
+  return {
+    op: "put",
+    item: pack(key, "budget", (item?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, KEEP_HELPER_S) }),
+    when: item === null ? { kind: "absent" } : { kind: "version", version: item.version },
+  };
 }

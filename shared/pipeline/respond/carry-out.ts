@@ -3,10 +3,10 @@ import type { Outcome } from "#shared/domain/receipt.ts";
 import { receiptOf, released, settled } from "#shared/ledger/claim.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Claim, type Held, settle, storeClaim, tellingOf } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
-import { type Kept, type Reach, undoOf, type Verification } from "#shared/playbooks/playbook.ts";
-import { protectionOf } from "#shared/policy/guards.ts";
+import { type Kept, type Plan, type Reach, undoOf, type Verification } from "#shared/playbooks/playbook.ts";
 
 /** respond looks so long whether it is done; after that sweep looks. */
 const WATCH_MS = 5_000;
@@ -37,14 +37,6 @@ export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts
 }
 
 const keptOf = ({ kept = {} }: Claim): Kept => kept;
-
-/** Where the claim's cluster is reached; null: it is no longer registered. */
-export function reachOf(name: string, { registry, access, policy, clock }: ClaimPorts): Reach | null {
-  const cluster = registry.clusters.find((one) => one.name === name);
-  return cluster === undefined
-    ? null
-    : { cluster, access, protection: (workload) => protectionOf(policy, workload), nowMs: () => clock.now() };
-}
 
 /** The claim with what undo needs, stored before the first write to the world; or what it ended as. */
 async function prepared(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortSignal): Promise<Held | Outcome | "lost"> {
@@ -152,7 +144,14 @@ export async function end(
   const telling = tellingOf(outcome);
   const next = { ...settled(claim, outcome, claim.requestedAtMs), escalated: claim.escalated || telling === "unknown" };
   const touched = next.requestedAtMs !== null && outcome !== "failed" && outcome !== "refused";
-  const receipt = receiptOf(next, outcome, because, verifiedAtMs, undoOf(playbooks[claim.action], touched ? keptOf(next) : null));
+  const receipt = receiptOf(
+    next,
+    outcome,
+    because,
+    verifiedAtMs,
+    undoOf(playbooks[claim.action], touched ? keptOf(next) : null),
+    subjectOfPlan(claim.plan),
+  );
   const { incident, alert, channels } = claim;
   if (!(await settle({ receipt, incident, alert, channels, telling, claim: { held, next } }, ports, signal))) return "lost";
   ports.telemetry.count("Actions", 1, { action: claim.action, outcome });
@@ -161,6 +160,10 @@ export async function end(
     ports.telemetry.latency("FalcoToVerified", verifiedAtMs - claim.alertAtMs, { action: claim.action });
   return outcome;
 }
+
+/** aws:invoke-lambda: the function; null for all others, of which a target has one each. */
+export const subjectOfPlan = ({ action, params }: Pick<Plan, "action" | "params">): string | null =>
+  action === "aws:invoke-lambda" ? String(params["function"]) : null;
 
 async function paused({ table }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   return !(await table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok;

@@ -1,14 +1,18 @@
+import { ACTION_FACTS } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import type { Policy, PolicyRule } from "#shared/domain/policy.ts";
+import { type Policy, type PolicyRule, stricter } from "#shared/domain/policy.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import { ownerName, type Resolution } from "#shared/domain/workload.ts";
+import { subjectOf } from "#shared/ledger/keys.ts";
+import { recurrenceOf } from "#shared/pipeline/respond/budgets.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { sightingKey } from "#shared/playbooks/ecs/resolve.ts";
 import { playbooks, resolve } from "#shared/playbooks/index.ts";
 import { decide, matchingRules } from "#shared/policy/decide.ts";
 import { matchAlert } from "#shared/policy/match.ts";
+import { escalate, type RecurrenceState } from "#shared/policy/recurrence.ts";
 
 /** What is to be recorded of one alert. */
 export interface Verdict {
@@ -21,6 +25,8 @@ export interface Verdict {
   readonly decisions: readonly Decision[];
   readonly resolution: Resolution | null;
   readonly channels: readonly string[];
+  /** Steps up the ladder of recurrence as they become; null: none was taken. */
+  readonly climbs: RecurrenceState["climbs"] | null;
 }
 
 /** From this receive on, a control plane that cannot be asked or lags is a hold: people are told while the alert is still fresh. */
@@ -38,8 +44,25 @@ export async function judge(entry: QueueEntry, receiveCount: number, ports: Resp
   const resolution = remembered ?? (wanted === null ? null : await look(entry, wanted, receiveCount, ports, signal));
   const verdict = weigh(entry, cluster, rules, resolution, ports);
   // What is remembered serves to tell; whoever is to be touched is looked at again, now, with all its guards.
-  if (remembered === null || wanted === null || !verdict?.decisions.some(({ kind }) => kind === "act")) return verdict;
-  return weigh(entry, cluster, rules, await look(entry, wanted, receiveCount, ports, signal), ports);
+  const mayTouch = verdict?.decisions.some(({ kind }) => kind === "act") === true;
+  const fresh =
+    remembered === null || wanted === null || !mayTouch
+      ? verdict
+      : weigh(entry, cluster, rules, await look(entry, wanted, receiveCount, ports, signal), ports);
+  return fresh === null ? null : await escalated(fresh, ports, signal);
+}
+
+/** An owner that was stopped often enough and offends again climbs the ladder instead. */
+async function escalated(verdict: Verdict, { policy, table, clock }: RespondPorts, signal: AbortSignal): Promise<Verdict> {
+  const { entry, who, rule, decisions, resolution } = verdict;
+  const stops = decisions.some((decision) => decision.kind === "act" && ACTION_FACTS[decision.action.action].stops);
+  if (!stops || rule === null || resolution?.kind !== "found") return verdict;
+  const named = policy.rules.find(({ name }) => name === rule);
+  const recurrence = named?.recurrence ?? policy.recurrence;
+  const state = await recurrenceOf(subjectOf(entry.cluster, who, rule), table, signal);
+  const about = { workload: resolution.workload, rule, mode: stricter(policy.mode, named?.mode ?? "enforce"), nowMs: clock.now() };
+  const seen = escalate(decisions, recurrence, state, about);
+  return seen === null ? verdict : { ...verdict, decisions: seen.decisions.map((one) => plannable(one, resolution)), climbs: seen.climbs };
 }
 
 function recall(entry: QueueEntry, cluster: Cluster, { sightings, clock }: RespondPorts): Resolution | null {
@@ -68,6 +91,7 @@ function weigh(
     decisions,
     resolution: withoutSecrets(resolution),
     channels: channelsOf(entry, matched, ports),
+    climbs: null,
   };
 }
 

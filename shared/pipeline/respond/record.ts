@@ -27,6 +27,8 @@ import {
   topicOf,
 } from "#shared/ledger/keys.ts";
 import { newNote } from "#shared/ledger/notes.ts";
+import { orderWrites } from "#shared/pipeline/respond/ask.ts";
+import { climbWrite } from "#shared/pipeline/respond/budgets.ts";
 import type { Verdict } from "#shared/pipeline/respond/judge.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
@@ -36,6 +38,9 @@ export interface Recorded {
   readonly incident: string;
   readonly generation: number;
   readonly cluster: string | null;
+  /** Owner and policy rule, hashed, and that rule. */
+  readonly subject: string;
+  readonly rule: string | null;
   readonly body: AlertBody;
   readonly target: TargetBody | null;
 }
@@ -53,7 +58,11 @@ const MOST_ALERT_CHARS = 100_000;
 export async function recorded(alertId: string, table: Table, signal: AbortSignal): Promise<Recorded | null> {
   const seen = await table.get(seenKey(alertId), signal);
   if (seen === null) return null;
-  const { incident } = unpack<SeenBody>(seen, "seen");
+  return await recordedIn(unpack<SeenBody>(seen, "seen").incident, alertId, table, signal);
+}
+
+/** An alert of an incident. Throws when the ledger does not have it: whoever names it has read of it there. */
+export async function recordedIn(incident: string, alertId: string, table: Table, signal: AbortSignal): Promise<Recorded> {
   const [meta, alert] = await Promise.all([table.get(metaKey(incident), signal), table.get(alertKey(incident, alertId), signal)]);
   if (meta === null || alert === null) throw new Error(`alert ${alertId} was seen, and incident ${incident} has no record of it`);
   const about = unpack<IncidentBody>(meta, "incident");
@@ -63,6 +72,8 @@ export async function recorded(alertId: string, table: Table, signal: AbortSigna
     incident,
     generation: about.generation,
     cluster: about.cluster,
+    subject: about.subject,
+    rule: about.rule,
     body,
     target: target === null ? null : unpack<TargetBody>(target, "target"),
   };
@@ -76,7 +87,7 @@ export async function record(verdict: Verdict, aftermath: Aftermath | null, port
   const { table, clock } = ports;
   const { alert } = verdict.entry;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const { writes, record: written } = await plan(verdict, aftermath, table, clock.now(), signal);
+    const { writes, record: written } = await plan(verdict, aftermath, ports, signal);
     const result = await table.transact(writes, signal);
     if (result.ok) return written;
     const earlier = await recorded(alert.id, table, signal);
@@ -91,7 +102,9 @@ interface Planned {
   readonly record: Recorded;
 }
 
-async function plan(verdict: Verdict, aftermath: Aftermath | null, table: Table, nowMs: number, signal: AbortSignal): Promise<Planned> {
+async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: RespondPorts, signal: AbortSignal): Promise<Planned> {
+  const { table, clock } = ports;
+  const nowMs = clock.now();
   const { entry, resolution } = verdict;
   const found = resolution === null || resolution.kind === "unverified" ? null : resolution;
   const { about, writes: incidentWrites } = await incidentOf(verdict, aftermath, table, nowMs, signal);
@@ -129,8 +142,18 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, table: Table,
       writes.push({ op: "put", item: pack(key, "container", 1, nowMs, container, helper(nowMs)), when: null });
     }
   }
-  if (aftermath === null) writes.push(...(await noteWrites(incident, body, table, nowMs, signal)));
-  return { writes, record: { incident, generation: about.generation, cluster: about.cluster, body, target } };
+  const asks = target === null ? [] : await orderWrites(incident, body, target.workload, ports, signal);
+  writes.push(...asks);
+  if (verdict.climbs !== null) writes.push(await climbWrite(about.subject, verdict.climbs, table, nowMs, signal));
+  if (aftermath === null) {
+    // A question that nobody answered is asked again, and heard again.
+    const isAskedAgain = asks.some(({ when }) => when?.kind === "version");
+    writes.push(...(await noteWrites(incident, body, isAskedAgain, table, nowMs, signal)));
+  }
+  return {
+    writes,
+    record: { incident, generation: about.generation, cluster: about.cluster, subject: about.subject, rule: about.rule, body, target },
+  };
 }
 
 const helper = (nowMs: number) => ({ expires: expiry(nowMs, KEEP_HELPER_S) });
@@ -192,9 +215,16 @@ export const metaItem = (about: IncidentBody, version: number, nowMs: number): I
 const PRESSING: readonly DecisionKind[] = ["act", "await-approval", "would-act", "hold"];
 
 /** One message per incident, channel, target and kind of decision: similar alerts only count. */
-async function noteWrites(incident: string, body: AlertBody, table: Table, nowMs: number, signal: AbortSignal): Promise<readonly Write[]> {
+async function noteWrites(
+  incident: string,
+  body: AlertBody,
+  isAskedAgain: boolean,
+  table: Table,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<readonly Write[]> {
   const kind = PRESSING.find((one) => body.decisions.some((decision) => decision.kind === one)) ?? "tell";
-  const topic = topicOf(body.target, kind);
+  const topic = topicOf(body.target, isAskedAgain ? `${kind} ${body.alert.id}` : kind);
   const notes = body.channels.map((channel) =>
     newNote({ incident, channel, phase: "decision", topic, alert: body.alert.id, target: body.target }, nowMs),
   );

@@ -1,3 +1,4 @@
+import { actionKey } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
@@ -17,9 +18,12 @@ export interface Held {
   readonly version: number;
 }
 
+/** `actionKey` of what the receipt is about. */
+export const keyOfReceipt = ({ action, subject }: Receipt): string => actionKey(action, { function: subject });
+
 export const claimItem = (claim: Claim, version: number, nowMs: number): Item => {
   const dueMs = lookDueMs(claim, nowMs);
-  const key = claimKey(claim.target, claim.action, claim.generation);
+  const key = claimKey(claim.target, actionKey(claim.action, claim.plan.params), claim.generation);
   return pack(key, "claim", version, nowMs, claim, {
     state: claim.state,
     due: dueMs === null ? undefined : iso(dueMs),
@@ -57,12 +61,18 @@ const ATTEMPTS = 6;
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
 export async function settle(settlement: Settlement, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   const { claim, receipt, incident } = settlement;
-  const key = receiptKey(incident, receipt.target, receipt.action);
+  const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const nowMs = clock.now();
     const before = await table.get(key, signal);
     // A hold says why nothing was tried: it never covers what was.
-    if (claim === null && before !== null && unpack<ReceiptBody>(before, "receipt").receipt.requestedAtMs !== null) return false;
+    if (
+      claim === null &&
+      receipt.undoing !== true &&
+      before !== null &&
+      unpack<ReceiptBody>(before, "receipt").receipt.requestedAtMs !== null
+    )
+      return false;
     const body: ReceiptBody = { receipt };
     const writes: Write[] = [];
     if (claim !== null)
@@ -94,7 +104,8 @@ async function outcomeNotes(
   if (telling === null) return [];
   // What was told of the claim before is no longer all: another outcome is another message, the same one is not.
   const about = claim?.next.again === true ? `${telling} again: ${receipt.outcome}` : telling;
-  const topic = topicOf(receipt.target, `${receipt.action} ${about}`);
+  const undoing = receipt.undoing === true ? " undone" : "";
+  const topic = topicOf(receipt.target, `${keyOfReceipt(receipt)}${undoing} ${about}`);
   const writes: Write[] = [];
   for (const channel of channels) {
     const item = newNote({ incident, channel, phase: "outcome", topic, alert, target: receipt.target }, nowMs);

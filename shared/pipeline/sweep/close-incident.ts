@@ -1,9 +1,11 @@
+import { actionKey } from "#shared/domain/action.ts";
 import { isFinal, type Receipt } from "#shared/domain/receipt.ts";
 import { type AlertBody, closeDueMs, closed, type IncidentBody, type ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { incidentPk, metaKey } from "#shared/ledger/keys.ts";
+import { subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
-import { settle } from "#shared/pipeline/respond/settle.ts";
+import { keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -37,13 +39,16 @@ export async function closeIncident(found: Item, ports: ClaimPorts, signal: Abor
  * Nothing was done, and who was told of the decision is told that.
  */
 async function settleForgotten(incident: string, receipts: readonly Receipt[], ports: ClaimPorts, signal: AbortSignal): Promise<void> {
-  const settled = new Set(receipts.map(({ target, action }) => `${action} ${target}`));
+  const settled = new Set(receipts.map((receipt) => `${keyOfReceipt(receipt)} ${receipt.target}`));
   for (const item of await ports.table.query(incidentPk(incident), "ALERT#", signal)) {
     const { alert, decisions, target, channels } = unpack<AlertBody>(item, "alert");
     for (const decision of decisions) {
-      if (decision.kind !== "act" || target === null || settled.has(`${decision.action.action} ${target}`)) continue;
-      const { action } = decision.action;
-      settled.add(`${action} ${target}`);
+      if (decision.kind !== "act" || target === null) continue;
+      const { action, params } = decision.action;
+      const key = `${actionKey(action, params)} ${target}`;
+      if (settled.has(key)) continue;
+      settled.add(key);
+      const subject = subjectOfPlan({ action, params });
       const receipt: Receipt = {
         action,
         target,
@@ -53,6 +58,7 @@ async function settleForgotten(incident: string, receipts: readonly Receipt[], p
         verifiedAtMs: null,
         undo: undoOf(playbooks[action], null),
         evidence: { kind: "none" },
+        ...(subject === null ? {} : { subject }),
       };
       await settle({ receipt, incident, alert: alert.id, channels, telling: "final", claim: null }, ports, signal);
     }

@@ -1,6 +1,6 @@
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { Resolution } from "#shared/domain/workload.ts";
+import type { Resolution, TaskWorkload } from "#shared/domain/workload.ts";
 import { claimed, isContainerId, sameContainer } from "#shared/playbooks/claims.ts";
 import { foreignTo, parseTaskArn } from "#shared/playbooks/ecs/arn.ts";
 import { serviceOf, workloadOf } from "#shared/playbooks/ecs/workload.ts";
@@ -67,6 +67,29 @@ export async function resolveTask(
   return await lookAgain(alert, clock, signal, () =>
     label === null ? byInstance(entry, id, cluster, tasks, known, signal) : byLabel(label, id, cluster, tasks, signal),
   );
+}
+
+export const lookAtTaskNeeds: Needs = {
+  iam: [],
+  look: [
+    { actions: ["ecs:DescribeTasks"], on: "task" },
+    { actions: ["ecs:DescribeServices"], on: "service" },
+  ],
+  rbac: [],
+};
+
+/** The task that was resolved before, described now: found only with the very container that was accused. */
+export async function lookAtTask(former: TaskWorkload, cluster: Cluster, tasks: Tasks, signal: AbortSignal): Promise<Resolution> {
+  const { tasks: described } = await tasks.describe([former.taskArn], signal);
+  const there = described.filter(({ taskArn }) => taskArn === former.taskArn);
+  const same = there.map((task) => ({ ...task, containers: task.containers.filter(({ runtimeId }) => runtimeId === former.container.id) }));
+  const [task] = same;
+  if (task?.containers[0] === undefined) return unverified("ECS no longer has the task with the accused container");
+  const { resolution } = await judge(same, former.container.id.toLowerCase(), cluster, tasks, signal, {
+    how: "ECS still has the task with the accused container",
+    none: "ECS no longer has the task with the accused container",
+  });
+  return resolution;
 }
 
 async function byLabel(label: string, id: string, cluster: Cluster, tasks: Tasks, signal: AbortSignal): Promise<Look> {

@@ -71,6 +71,15 @@ async function nodeOfSensor(sensorPod: string | null, pods: Pods, signal: AbortS
   return (await pods.get(namespace, name, signal))?.node ?? null;
 }
 
+/** The pod that was resolved before, as it is now: found only with its uid and the very container that was accused. */
+export async function lookAtPod(former: PodWorkload, cluster: Cluster, pods: Pods, signal: AbortSignal): Promise<Resolution> {
+  const { namespace, name, uid } = former;
+  const pod = await pods.get(namespace, name, signal);
+  if (pod === null || pod.uid !== uid) return unverified("the pod is gone");
+  const claims: Claims = { id: former.container.id, namespace, name, uid, node: null };
+  return (await judge([pod], claims, cluster, pods, signal, "the pod that was accused")).resolution;
+}
+
 async function look(claims: Claims, cluster: Cluster, pods: Pods, signal: AbortSignal): Promise<Look> {
   const { namespace, name, node } = claims;
   if (namespace !== null && name !== null) {

@@ -1,0 +1,56 @@
+import { ACTION_FACTS } from "#shared/domain/action.ts";
+import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
+import { act } from "#shared/pipeline/respond/act.ts";
+import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import { reachOf } from "#shared/pipeline/respond/reach.ts";
+import { recordedIn } from "#shared/pipeline/respond/record.ts";
+import { type OrderOutcome, undo } from "#shared/pipeline/respond/undo.ts";
+import { look } from "#shared/playbooks/index.ts";
+import { protectionOf } from "#shared/policy/guards.ts";
+
+/** What became of an order. left: nothing to do now (not given, not due, or carried before). */
+export type Carried = { readonly kind: "carried"; readonly because: string } | { readonly kind: "left"; readonly because: string };
+
+/**
+ * Carries out what a person asked for. Repeated at will: claims and the state of the world keep it from happening twice. Throws a retryable
+ * PipelineError when it must come again.
+ */
+export async function carryOrder(incident: string, item: string, ports: RespondPorts, signal: AbortSignal): Promise<Carried> {
+  const key = { pk: `INCIDENT#${incident}`, sk: item };
+  const found = await ports.table.get(key, signal);
+  if (found === null) return { kind: "left", because: "the ledger has no such order" };
+  const order = readOrder(found);
+  if (order.state !== "given") return { kind: "left", because: `the order is ${order.state}` };
+  if (!ports.lanes.includes(order.lane)) return { kind: "left", because: `the order is for lane ${order.lane}` };
+  if (order.atMs > ports.clock.now()) return { kind: "left", because: `not before ${new Date(order.atMs).toISOString()}` };
+  const outcome = order.verb === "approve" ? await approved(order, ports, signal) : await undo(order, ports, signal);
+  const nowMs = ports.clock.now();
+  // Not lost when this fails: the order is still given, and comes again.
+  const next: OrderBody =
+    outcome.againAtMs === null
+      ? { ...order, state: "carried", because: outcome.because }
+      : { ...order, because: outcome.because, atMs: outcome.againAtMs };
+  await ports.table.transact(
+    [{ op: "put", item: orderItem(next, found.version + 1, nowMs), when: { kind: "version", version: found.version } }],
+    signal,
+  );
+  ports.telemetry.info("Order carried", { incident, order: item, because: outcome.because, again: outcome.againAtMs });
+  return { kind: "carried", because: outcome.because };
+}
+
+/** The target is looked at again, now: what was planned for somebody else, or for what is protected since, is not done. */
+async function approved(order: OrderBody, ports: RespondPorts, signal: AbortSignal): Promise<OrderOutcome> {
+  const { incident, alert, action, rule } = order;
+  const recorded = await recordedIn(incident, alert, ports.table, signal);
+  const reach = recorded.target === null ? null : reachOf(recorded.target.workload.cluster, ports);
+  if (recorded.target === null || reach === null) return { because: "the target or its cluster is no longer known", againAtMs: null };
+  const decision = { kind: "act", action, rule, because: `approved by ${order.by ?? "(nobody)"}` } as const;
+  const seen = await look(recorded.target.workload, reach.cluster, reach.access, signal);
+  const protection = protectionOf(ports.policy, seen.kind === "unverified" ? recorded.target.workload : seen.workload);
+  const isEnded = seen.kind !== "found" && !ACTION_FACTS[action.action].outlives ? seen.because : null;
+  const objection = protection ?? isEnded;
+  const acted = await act(recorded, decision, ports, signal, {
+    objection: objection === null ? null : `approved, and not done: ${objection}`,
+  });
+  return { because: objection === null ? acted : `${acted}: ${objection}`, againAtMs: null };
+}

@@ -1,0 +1,59 @@
+import type { Receipt } from "#shared/domain/receipt.ts";
+import { hashOf } from "#shared/ledger/keys.ts";
+import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
+import { subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
+import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
+import { settle } from "#shared/pipeline/respond/settle.ts";
+import { playbooks } from "#shared/playbooks/index.ts";
+import { undoOf } from "#shared/playbooks/playbook.ts";
+import type { Orders } from "#shared/ports/orders.ts";
+import type { Item } from "#shared/ports/table.ts";
+
+/** sent: to its lane, again. expired: nobody answered in time, and those who were asked are told. left: nothing to do. */
+export type Looked = "sent" | "expired" | "left";
+
+/** What a person asked for and no lane has carried out; what nobody answered. */
+export async function lookAtOrder(found: Item, ports: ClaimPorts & { readonly orders: Orders }, signal: AbortSignal): Promise<Looked> {
+  const { table, clock, orders } = ports;
+  const item = await table.get(found, signal);
+  if (item === null) return "left";
+  const order = readOrder(item);
+  const nowMs = clock.now();
+  if (order.atMs > nowMs || (order.state !== "given" && order.state !== "awaiting")) return "left";
+  const next: OrderBody = order.state === "given" ? { ...order, sent: order.sent + 1 } : { ...order, state: "expired" };
+  const when = { kind: "version", version: item.version } as const;
+  const { ok } = await table.transact([{ op: "put", item: orderItem(next, item.version + 1, nowMs), when }], signal);
+  if (!ok) return "left";
+  if (order.state === "awaiting") {
+    await tellExpired(order, ports, signal);
+    return "expired";
+  }
+  await sendOrder(next, orders, signal);
+  return "sent";
+}
+
+/** One at a time per target; each sending is a message of its own. */
+export const sendOrder = (order: OrderBody, orders: Orders, signal: AbortSignal): Promise<void> => {
+  const { incident, verb, target, key, lane, sent, decidedAtMs } = order;
+  const item = `ORDER#${verb}#${target}#${key}`;
+  const message = { schema: "falco-responder/order/1", kind: "order", incident, item } as const;
+  return orders.send(lane, message, hashOf("act", target), hashOf("order", incident, item, String(decidedAtMs), String(sent)), signal);
+};
+
+async function tellExpired(order: OrderBody, ports: ClaimPorts, signal: AbortSignal): Promise<void> {
+  const { action, params } = order.action;
+  const subject = subjectOfPlan({ action, params });
+  const receipt: Receipt = {
+    action,
+    target: order.target,
+    outcome: "refused",
+    because: `nobody approved it within ${Math.round((order.atMs - order.askedAtMs) / 60_000)} min; a new alert asks again`,
+    requestedAtMs: null,
+    verifiedAtMs: null,
+    undo: undoOf(playbooks[action], null),
+    evidence: { kind: "none" },
+    ...(subject === null ? {} : { subject }),
+  };
+  const { incident, alert, channels } = order;
+  await settle({ receipt, incident, alert, channels, telling: "held", claim: null }, ports, signal);
+}

@@ -1,0 +1,100 @@
+import { messageOf, PipelineError } from "#shared/domain/error.ts";
+import type { TaskWorkload } from "#shared/domain/workload.ts";
+import type { Needs, Reach } from "#shared/playbooks/playbook.ts";
+import { globTest } from "#shared/policy/pattern.ts";
+import type { TaskDefinitionFacts } from "#shared/ports/task-definitions.ts";
+
+export const evidenceNeeds: Needs = {
+  iam: [
+    { actions: ["ecs:DescribeTasks"], on: "task" },
+    { actions: ["ecs:DescribeServices"], on: "service" },
+    { actions: ["ecs:DescribeTaskDefinition"], on: "task-definition" },
+    { actions: ["logs:GetLogEvents"], on: "task-log-group" },
+  ],
+  look: [],
+  rbac: [],
+};
+
+/** The last lines of each container: enough to see what it did, small beside the size cap of evidence. */
+const MOST_LINES = 100;
+const MOST_CONTAINERS = 10;
+
+/** What the control plane says of the offender before it is touched; each part by itself, since none may cost the others. */
+export interface TaskEvidence {
+  readonly task: unknown;
+  readonly service: unknown;
+  /** Without the values of environment variables and secrets. */
+  readonly definition: unknown;
+  readonly logs: readonly ContainerLog[];
+  /** What could not be had, and why. */
+  readonly missing: readonly string[];
+}
+
+type ContainerLog = {
+  readonly container: string;
+  readonly stream: string;
+  readonly lines: readonly { readonly atMs: number; readonly line: string }[];
+};
+
+/** Gathers in parallel within the signal's time. Never throws for the world: what is missing says so. */
+export async function taskEvidence(task: TaskWorkload, reach: Reach, signal: AbortSignal): Promise<TaskEvidence> {
+  const missing: string[] = [];
+  const part = async <T>(what: string, ask: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await ask();
+    } catch (thrown) {
+      if (!(thrown instanceof PipelineError) && !signal.aborted) throw thrown;
+      missing.push(`${what}: ${messageOf(thrown)}`);
+      return null;
+    }
+  };
+  const { cluster, access } = reach;
+  const [described, service] = await Promise.all([
+    part("task", async () => (await (await access.tasks(cluster)).describe([task.taskArn], signal)).tasks[0] ?? null),
+    part("service", async () => (task.service === null ? null : await (await access.services(cluster)).describe(task.service, signal))),
+  ]);
+  const definitionArn = described?.taskDefinitionArn ?? null;
+  const definition =
+    definitionArn === null
+      ? null
+      : await part("task definition", async () => await (await access.definitions(cluster)).describe(definitionArn, signal));
+  const logs = definition === null ? [] : await logsOf(task, definition, reach, missing, part, signal);
+  return { task: described, service, definition, logs, missing };
+}
+
+async function logsOf(
+  task: TaskWorkload,
+  { containers }: TaskDefinitionFacts,
+  { cluster, access }: Reach,
+  missing: string[],
+  part: <T>(what: string, ask: () => Promise<T>) => Promise<T | null>,
+  signal: AbortSignal,
+): Promise<readonly ContainerLog[]> {
+  const id = task.taskArn.slice(task.taskArn.lastIndexOf("/") + 1);
+  const logs: ContainerLog[] = [];
+  for (const { name, logs: config } of containers.slice(0, MOST_CONTAINERS)) {
+    if (config === null || config.driver !== "awslogs" || config.group === null || config.streamPrefix === null) {
+      missing.push(
+        `log of ${name}: ${config === null ? "it has no log driver" : `its log driver is ${config.driver}`}, only awslogs with a stream prefix can be read`,
+      );
+      continue;
+    }
+    const { group, streamPrefix, region } = config;
+    if (region !== null && region !== cluster.region) {
+      missing.push(`log of ${name}: it is kept in another Region`);
+      continue;
+    }
+    if (!isListed(group, cluster.taskLogGroups ?? [])) {
+      missing.push(`log of ${name}: its group is not among the cluster's taskLogGroups in falco-responder.yml`);
+      continue;
+    }
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html: prefix/container/task id
+    const stream = `${streamPrefix}/${name}/${id}`;
+    const lines = await part(`log of ${name}`, async () => await (await access.logs(cluster)).recent(group, stream, MOST_LINES, signal));
+    if (lines === null) missing.push(`log of ${name}: nothing is there`);
+    else logs.push({ container: name, stream, lines });
+  }
+  return logs;
+}
+
+const isListed = (group: string, globs: readonly string[]): boolean => globs.some((glob) => globTest(glob)(group));

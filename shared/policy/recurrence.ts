@@ -1,0 +1,59 @@
+import { ACTION_FACTS, actionKey, byOrder, fits } from "#shared/domain/action.ts";
+import type { Decision } from "#shared/domain/decision.ts";
+import { type Mode, type Recurrence, stricter } from "#shared/domain/policy.ts";
+import type { Workload } from "#shared/domain/workload.ts";
+
+/** What was done to the targets of one owner for one policy rule. Times in ms since the epoch. */
+export interface RecurrenceState {
+  /** When a target was stopped. */
+  readonly stopsMs: readonly number[];
+  /** Steps taken up the ladder, and the target that made each. */
+  readonly climbs: readonly { readonly atMs: number; readonly uid: string }[];
+}
+
+/** The same offender goes on offending while people are asked: the next step after this. */
+const NEXT_STEP_MS = 5 * 60_000;
+
+export interface Escalation {
+  readonly decisions: readonly Decision[];
+  /** The climbs as they become; null: no step was taken, the last one stands. */
+  readonly climbs: RecurrenceState["climbs"] | null;
+}
+
+/**
+ * An owner whose targets were stopped `times` within the window and that offends again: stops become holds, and the ladder's step stands
+ * beside them. Null: it has not come to that, or nothing here would stop anybody. Pure.
+ */
+export function escalate(
+  decisions: readonly Decision[],
+  { times, windowSeconds, ladder }: Recurrence,
+  state: RecurrenceState,
+  about: { readonly workload: Workload; readonly rule: string; readonly mode: Mode; readonly nowMs: number },
+): Escalation | null {
+  const { workload, rule, mode, nowMs } = about;
+  const sinceMs = nowMs - windowSeconds * 1_000;
+  const stops = state.stopsMs.filter((atMs) => atMs > sinceMs).length;
+  if (stops < times || !decisions.some(isStop)) return null;
+  const taken = state.climbs.filter(({ atMs }) => atMs > sinceMs);
+  const last = taken.at(-1);
+  const climbs =
+    last === undefined || !taken.some(({ uid }) => uid === workload.uid) || nowMs - last.atMs >= NEXT_STEP_MS
+      ? [...taken, { atMs: nowMs, uid: workload.uid }].slice(-(ladder.length + 1))
+      : null;
+  const step = ladder[Math.min(climbs?.length ?? taken.length, ladder.length) - 1] ?? null;
+  const because = `stopped ${stops} times within ${Math.round(windowSeconds / 60)} min, and it offends again: its image or configuration lets the attacker back in`;
+  const held = decisions.map(
+    (decision): Decision => (isStop(decision) ? { kind: "hold", action: decision.action.action, rule: decision.rule, because } : decision),
+  );
+  if (step === null || !fits(step.action, workload.kind)) return { decisions: held, climbs };
+  const action = { ...step, mode: stricter(mode, step.mode) };
+  const kind = action.mode === "enforce" ? "act" : action.mode === "approve" ? "await-approval" : "would-act";
+  const rest = held.filter((decision) => keyOf(decision) !== actionKey(step.action, step.params));
+  return { decisions: [...rest, { kind, action, rule, because } as const].sort((a, b) => byOrder(nameOf(a), nameOf(b))), climbs };
+}
+
+const isStop = (decision: Decision): decision is Extract<Decision, { readonly kind: "act" }> =>
+  decision.kind === "act" && ACTION_FACTS[decision.action.action].stops;
+
+const nameOf = ({ action }: Decision) => (typeof action === "string" ? action : action.action);
+const keyOf = ({ action }: Decision) => (typeof action === "string" ? action : actionKey(action.action, action.params));
