@@ -204,6 +204,32 @@ describe(ISOLATE, () => {
     expect((await step.verify(kept)).kind).toBe("pending");
   });
 
+  test("a group that was deleted after preparing is a conflict, and nothing is touched", async () => {
+    const stage = stageWith({ allowsHttpsOut: false });
+    const step = stage.action(ISOLATE, PARAMS);
+    const { kept } = await step.ready();
+    stage.aws.network.groups.delete(QUARANTINE);
+    expect(await step.execute(kept)).toMatchObject({ kind: "conflict", because: expect.stringContaining("next best") });
+    expect(stage.aws.ecs.stopCalls).toEqual([]);
+  });
+
+  test("an interface that goes away while the groups are swapped is said, and the others are swapped", async () => {
+    const stage = stageWith();
+    const step = stage.action(ISOLATE, PARAMS);
+    const { kept } = await step.ready();
+    const seen = await stage.aws.network.interfacesOf(MACHINE);
+    stage.aws.network.detach(stage.primary.id);
+    stage.aws.network.interfacesOf = () => Promise.resolve(seen);
+    expect((await step.execute(kept)).remarks).toEqual([`Interface ${stage.primary.id} was gone.`]);
+    expect(groupsOf(stage)).toEqual([QUARANTINE]);
+  });
+
+  test("what was never prepared is never executed", async () => {
+    await expect(stageWith().action(ISOLATE, PARAMS).execute({})).rejects.toThrow("not prepared");
+    await expect(new EcsStage().action("ecs:scale-service-to-zero").undo({})).rejects.toThrow("not prepared");
+    await expect(new EcsStage().action("ecs:revoke-role-sessions").execute({})).rejects.toThrow("not prepared");
+  });
+
   test("an interface that came after preparing is cut and given back too; without the note of it, that is said", async () => {
     const stage = stageWith();
     const step = stage.action(ISOLATE, PARAMS);
