@@ -1,71 +1,107 @@
 import { createHash } from "node:crypto";
 import type { TaskFacts, Tasks } from "#shared/ports/tasks.ts";
+import { Answers } from "./answers.ts";
 
-type Method = keyof Tasks;
-
-interface Service {
+export interface FakeService {
   readonly family: string;
-  readonly instance: string;
+  /** Where its tasks start while it takes tasks, else on any instance that does; null: Fargate. */
+  readonly instance: string | null;
   readonly tags: Readonly<Record<string, string>>;
-  readonly desired: number;
+  desired: number;
+  status: "ACTIVE" | "DRAINING" | "INACTIVE";
+  readonly strategy: "REPLICA" | "DAEMON";
+  readonly minimumHealthyPercent: number | null;
+  readonly maximumPercent: number | null;
+  readonly deploymentController: string;
+  /** Each task has an interface of its own. */
+  readonly awsvpc: boolean;
 }
 
+export interface FakeInstance {
+  readonly arn: string;
+  /** Null: an external instance. */
+  readonly ec2InstanceId: string | null;
+  status: string;
+  agentConnected: boolean;
+}
+
+type GivenService = Pick<FakeService, "family" | "instance" | "tags" | "desired"> & Partial<FakeService>;
+
+type GivenTask = Partial<TaskFacts> & { readonly family?: string; readonly containerNames?: readonly string[] };
+
 /**
- * ECS of one cluster, in memory. A stopped task stops after `ticksToStop` ticks and its service then starts another; runtime ids are 64 hex.
- * `stopped` counts what StopTask really changed, `calls` every call.
+ * ECS of one cluster, in memory, as the port Tasks shows it; the other fakes of ECS share its state. A stopped task stops after `ticksToStop`
+ * ticks, unless its agent is away, and loses its tags. With every tick the service scheduler starts what is wanted and missing, stops what is
+ * too much and not protected, and moves tasks from DRAINING instances. `stopped` counts what StopTask really changed.
  */
-export class FakeEcs implements Tasks {
-  readonly calls: Method[] = [];
+export class FakeEcs extends Answers<keyof Tasks> implements Tasks {
   readonly stopCalls: { readonly taskArn: string; readonly reason: string }[] = [];
   /** Task ARN -> how often a running task was told to stop. */
   readonly stopped = new Map<string, number>();
+  readonly services = new Map<string, FakeService>();
+  /** By ARN. */
+  readonly instances = new Map<string, FakeInstance>();
+  /** Task ARN -> until when it is protected from scale-in. */
+  readonly protections = new Map<string, number>();
+  /** What else happens with every tick, before the scheduler looks. */
+  readonly onTick: (() => void)[] = [];
   readonly #tasks = new Map<string, TaskFacts & { ticksLeft: number }>();
-  readonly #services = new Map<string, Service>();
-  readonly #instances = new Map<string, string>();
-  readonly #failures: { readonly method: Method; readonly error: Error }[] = [];
   readonly #place: { readonly account: string; readonly region: string; readonly name: string };
+  readonly nowMs: () => number;
   #made = 0;
   ticksToStop = 1;
   /** A tick before every describe, as time passes between two looks. */
   ticksByItself = false;
 
-  constructor(place = { account: "111122223333", region: "eu-west-1", name: "shop" }) {
+  constructor(place = { account: "111122223333", region: "eu-west-1", name: "shop" }, nowMs: () => number = () => 0) {
+    super();
     this.#place = place;
+    this.nowMs = nowMs;
   }
 
-  arn(kind: "task" | "container-instance", id: string): string {
+  arn(kind: "task" | "container-instance" | "service" | "task-definition", id: string): string {
     const { account, region, name } = this.#place;
-    return `arn:aws:ecs:${region}:${account}:${kind}/${name}/${id}`;
+    return `arn:aws:ecs:${region}:${account}:${kind}/${kind === "task-definition" ? id : `${name}/${id}`}`;
   }
 
-  /** A container instance on an EC2 machine; its ARN. */
-  instance(ec2InstanceId: string): string {
-    const arn = this.arn("container-instance", hex(`instance ${ec2InstanceId}`, 32));
-    this.#instances.set(ec2InstanceId, arn);
+  /** A container instance on an EC2 machine (`mi-...`: on none); its ARN. */
+  instance(machine: string): string {
+    const arn = this.arn("container-instance", hex(`instance ${machine}`, 32));
+    const ec2InstanceId = machine.startsWith("mi-") ? null : machine;
+    this.instances.set(arn, { arn, ec2InstanceId, status: "ACTIVE", agentConnected: true });
     return arn;
   }
 
-  service(name: string, service: Service): readonly TaskFacts[] {
-    this.#services.set(name, service);
-    return Array.from({ length: service.desired }, () =>
-      this.run({ family: service.family, containerInstanceArn: service.instance, group: `service:${name}` }),
-    );
+  /** The tasks that it starts with. Made again, it is another service with the same tasks and `desired` more. */
+  service(name: string, given: GivenService): readonly TaskFacts[] {
+    const presets = { status: "ACTIVE", strategy: "REPLICA", minimumHealthyPercent: 100, maximumPercent: 200 } as const;
+    const desired = given.desired + (this.services.get(name)?.desired ?? 0);
+    const service: FakeService = { ...presets, deploymentController: "ECS", awsvpc: false, ...given, desired };
+    this.services.set(name, service);
+    return Array.from({ length: given.desired }, () => this.#start(name, service, service.instance));
   }
 
-  run(given: Partial<TaskFacts> & { readonly family?: string; readonly containerNames?: readonly string[] } = {}): TaskFacts {
+  /** A task beside those that services started; in the group of a service, that service wants it too. */
+  run(given: GivenTask = {}): TaskFacts {
+    const service = this.services.get(given.group?.replace(/^service:/, "") ?? "");
+    if (service !== undefined && given.group?.startsWith("service:")) service.desired++;
+    return this.#make(given);
+  }
+
+  #make(given: GivenTask): TaskFacts {
     const { family = "web", containerNames = ["app"], ...facts } = given;
     const { account, region, name } = this.#place;
     const id = hex(`task ${++this.#made}`, 32);
     const task: TaskFacts = {
       taskArn: this.arn("task", id),
       clusterArn: `arn:aws:ecs:${region}:${account}:cluster/${name}`,
-      taskDefinitionArn: `arn:aws:ecs:${region}:${account}:task-definition/${family}:7`,
+      taskDefinitionArn: this.arn("task-definition", `${family}:7`),
       group: `family:${family}`,
       launchType: "EC2",
       lastStatus: "RUNNING",
       desiredStatus: "RUNNING",
       containerInstanceArn: null,
-      startedAtMs: 0,
+      startedAtMs: this.nowMs(),
       stoppedAtMs: null,
       stoppedReason: null,
       containers: containerNames.map((container) => ({
@@ -93,27 +129,41 @@ export class FakeEcs implements Tasks {
     this.#tasks.delete(taskArn);
   }
 
-  running(): readonly TaskFacts[] {
-    return [...this.#tasks.values()].filter(({ desiredStatus }) => desiredStatus === "RUNNING");
+  all(): readonly TaskFacts[] {
+    return [...this.#tasks.values()].map(({ ticksLeft: _, ...task }) => task);
   }
 
-  /** The next call of `method` throws `error`. */
-  fail(method: Method, error: Error): void {
-    this.#failures.push({ method, error });
+  task(taskArn: string): TaskFacts | undefined {
+    return this.all().find((task) => task.taskArn === taskArn);
+  }
+
+  running(): readonly TaskFacts[] {
+    return this.all().filter(({ desiredStatus }) => desiredStatus === "RUNNING");
+  }
+
+  /** Of a service, wanted or not, that have not stopped. */
+  living(service: string): readonly TaskFacts[] {
+    return this.all().filter(({ group, lastStatus }) => group === `service:${service}` && lastStatus !== "STOPPED");
+  }
+
+  isProtected(taskArn: string): boolean {
+    return (this.protections.get(taskArn) ?? 0) > this.nowMs();
   }
 
   tick(): void {
+    for (const happens of this.onTick) happens();
     for (const task of [...this.#tasks.values()]) {
-      if (task.desiredStatus !== "STOPPED" || task.lastStatus === "STOPPED") continue;
+      if (task.desiredStatus !== "STOPPED" || task.lastStatus === "STOPPED" || this.#agentIsAway(task)) continue;
       task.ticksLeft--;
       if (task.ticksLeft > 0) continue;
-      this.change(task.taskArn, { lastStatus: "STOPPED", stoppedAtMs: 0 });
-      this.#replace(task);
+      this.change(task.taskArn, { lastStatus: "STOPPED", stoppedAtMs: this.nowMs(), tags: {} });
+      this.protections.delete(task.taskArn);
     }
+    for (const [name, service] of this.services) this.#schedule(name, service);
   }
 
   describe(arns: readonly string[]): ReturnType<Tasks["describe"]> {
-    return this.#answer("describe", () => {
+    return this.answer("describe", () => {
       if (this.ticksByItself) this.tick();
       const tasks = arns.flatMap((arn) => this.#tasks.get(arn) ?? []);
       return { tasks, missing: arns.filter((arn) => !this.#tasks.has(arn)) };
@@ -121,49 +171,89 @@ export class FakeEcs implements Tasks {
   }
 
   listOnInstance(containerInstanceArn: string): Promise<readonly string[]> {
-    return this.#answer("listOnInstance", () =>
+    return this.answer("listOnInstance", () =>
       [...this.#tasks.values()].filter((task) => task.containerInstanceArn === containerInstanceArn).map(({ taskArn }) => taskArn),
     );
   }
 
   instanceByEc2Id(ec2InstanceId: string): Promise<string | null> {
-    return this.#answer("instanceByEc2Id", () => this.#instances.get(ec2InstanceId) ?? null);
+    return this.answer(
+      "instanceByEc2Id",
+      () => [...this.instances.values()].find((instance) => instance.ec2InstanceId === ec2InstanceId)?.arn ?? null,
+    );
   }
 
   serviceTags(service: string): Promise<Readonly<Record<string, string>>> {
-    return this.#answer("serviceTags", () => {
-      const found = this.#services.get(service);
+    return this.answer("serviceTags", () => {
+      const found = this.services.get(service);
       if (found === undefined) throw new Error(`the test made no service ${service}`);
       return found.tags;
     });
   }
 
   stop(taskArn: string, reason: string): Promise<"accepted" | "gone"> {
-    return this.#answer("stop", () => {
+    return this.answer("stop", () => {
       const task = this.#tasks.get(taskArn);
       if (task === undefined) return "gone";
       this.stopCalls.push({ taskArn, reason });
       if (task.desiredStatus !== "STOPPED") {
         this.stopped.set(taskArn, (this.stopped.get(taskArn) ?? 0) + 1);
-        this.change(taskArn, { desiredStatus: "STOPPED", stoppedReason: reason });
-        const stopping = this.#tasks.get(taskArn);
-        if (stopping !== undefined) stopping.ticksLeft = this.ticksToStop;
+        this.#end(taskArn, reason);
       }
       return "accepted";
     });
   }
 
-  #replace(task: TaskFacts): void {
-    const service = task.group?.startsWith("service:") ? this.#services.get(task.group.slice("service:".length)) : undefined;
-    if (service !== undefined) this.run({ family: service.family, containerInstanceArn: service.instance, group: task.group });
+  #end(taskArn: string, stoppedReason: string): void {
+    this.change(taskArn, { desiredStatus: "STOPPED", stoppedReason });
+    const stopping = this.#tasks.get(taskArn);
+    if (stopping !== undefined) stopping.ticksLeft = this.ticksToStop;
   }
 
-  #answer<T>(method: Method, answer: () => T): Promise<T> {
-    this.calls.push(method);
-    const planned = this.#failures.findIndex((failure) => failure.method === method);
-    const [failure] = planned === -1 ? [] : this.#failures.splice(planned, 1);
-    return failure === undefined ? Promise.resolve().then(answer) : Promise.reject(failure.error);
+  #schedule(name: string, service: FakeService): void {
+    if (service.strategy === "DAEMON") {
+      const { instance, status } = service;
+      const there = this.living(name).some(({ containerInstanceArn }) => containerInstanceArn === instance);
+      if (!there && status === "ACTIVE" && instance !== null && this.#takesTasks(instance)) this.#start(name, service, instance);
+      return;
+    }
+    const wanted = service.status === "ACTIVE" ? service.desired : 0;
+    const stuck = service.minimumHealthyPercent === 100 && service.maximumPercent === 100;
+    for (const task of this.living(name)) {
+      const leaves = task.containerInstanceArn !== null && this.instances.get(task.containerInstanceArn)?.status === "DRAINING";
+      if (leaves && !stuck && task.desiredStatus === "RUNNING" && this.#placeFor(service) !== undefined)
+        this.#end(task.taskArn, "Scaling activity initiated by draining");
+    }
+    const kept = this.living(name).filter(({ desiredStatus }) => desiredStatus === "RUNNING");
+    const free = kept.filter(({ taskArn }) => !this.isProtected(taskArn));
+    for (const { taskArn } of free.slice(0, Math.max(0, kept.length - wanted)))
+      this.#end(taskArn, "Scaling activity initiated by deployment");
+    const place = this.#placeFor(service);
+    for (let missing = wanted - this.living(name).length; missing > 0 && place !== undefined; missing--) this.#start(name, service, place);
+  }
+
+  #start(name: string, service: FakeService, containerInstanceArn: string | null): TaskFacts {
+    const task = this.#make({ family: service.family, containerInstanceArn, group: `service:${name}` });
+    if (containerInstanceArn === null) this.change(task.taskArn, { launchType: "FARGATE" });
+    if (service.awsvpc || containerInstanceArn === null)
+      this.change(task.taskArn, { networkInterfaces: [`eni-${hex(`interface of ${task.taskArn}`, 17)}`] });
+    return this.task(task.taskArn) ?? task;
+  }
+
+  /** Undefined: nowhere. */
+  #placeFor({ instance }: FakeService): string | null | undefined {
+    if (instance === null || this.#takesTasks(instance)) return instance;
+    return [...this.instances.values()].find(({ status }) => status === "ACTIVE")?.arn;
+  }
+
+  /** What the test made no instance of is one that takes tasks. */
+  #takesTasks(arn: string): boolean {
+    return (this.instances.get(arn)?.status ?? "ACTIVE") === "ACTIVE";
+  }
+
+  #agentIsAway({ containerInstanceArn }: TaskFacts): boolean {
+    return containerInstanceArn !== null && this.instances.get(containerInstanceArn)?.agentConnected === false;
   }
 }
 
-const hex = (seed: string, length: number): string => createHash("sha256").update(seed).digest("hex").slice(0, length);
+export const hex = (seed: string, length: number): string => createHash("sha256").update(seed).digest("hex").slice(0, length);

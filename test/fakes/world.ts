@@ -11,10 +11,10 @@ import type { OutgoingMessage } from "#shared/ports/channel.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 import type { Telemetry } from "#shared/ports/telemetry.ts";
 import { ecsCluster, entry, kubeCluster, NOW } from "../playbooks/builders.ts";
+import { FakeAws } from "./aws.ts";
 import { fakeAccess } from "./cluster-access.ts";
 import { FakeKubernetes } from "./pods.ts";
 import { FakeTable } from "./table.ts";
-import { FakeEcs } from "./tasks.ts";
 
 export const registry: Registry = {
   schema: "falco-responder/registry/1",
@@ -56,7 +56,8 @@ export const policyOf = (rules: readonly PolicyRule[] = [shellRule], more: Parti
 /** Everything respond and sweep touch, in memory, with the real effects counted. Time passes by sleeping and by `later`. */
 export class World {
   readonly table = new FakeTable();
-  readonly ecs = new FakeEcs();
+  readonly aws = new FakeAws(() => this.#now);
+  readonly ecs = this.aws.ecs;
   readonly kubernetes = new FakeKubernetes();
   readonly evidence = new Map<string, string>();
   /** What was sent to lanes. */
@@ -103,7 +104,7 @@ export class World {
   respondPorts(): RespondPorts {
     return {
       table: this.table,
-      access: fakeAccess({ tasks: this.ecs, pods: this.kubernetes }),
+      access: fakeAccess({ ...this.aws.given(), pods: this.kubernetes }),
       evidence: {
         put: (key, body) => {
           if (this.evidenceBroken) return Promise.reject(new PipelineError("aws_denied", "no bucket"));

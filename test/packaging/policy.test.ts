@@ -13,6 +13,8 @@ const matching = (lines: string): string =>
 const PLAIN = "service: web";
 const FIELD = "proc.name: bash";
 
+const ORGANS = ["falco", "falco-responder*", "falcosidekick*", "fluent-bit", "fluentbit", "log-router", "log_router"];
+
 describe("policy.yml", () => {
   test("a valid one is compiled", () => {
     expect(policyOf(POLICY)).toEqual({
@@ -23,12 +25,18 @@ describe("policy.yml", () => {
       protect: {
         clusters: [],
         namespaces: ["kube-system", "kube-public", "kube-node-lease"],
-        services: [],
-        families: [],
+        services: ORGANS,
+        families: ORGANS,
         priorityClasses: ["system-*"],
         labels: { "falco-responder/protected": "true", "falco-responder.io/protected": "true" },
       },
       budgets: { windowSeconds: 600, owner: 3, cluster: 12, fleet: 40 },
+      recurrence: {
+        times: 3,
+        windowSeconds: 3_600,
+        ladder: [null, { action: "ecs:scale-service-to-zero", params: {}, mode: "approve", evidence: "best-effort" }],
+      },
+      approvalSeconds: 14_400,
       rules: [
         {
           name: "first",
@@ -272,5 +280,39 @@ describe("names of Falco's rules", () => {
   test("the user's own rules files are read", () => {
     const rules = "- list: l\n  items: [a]\n- rule: Terminal shel in container\n  desc: ours\n- macro: m\n  condition: x\n";
     expect(told(load(`${CONFIG}falcoRules: [own.yaml]\n`, misspelt, { "own.yaml": rules }))).toEqual([]);
+  });
+});
+
+describe("approval and recurrence", () => {
+  const rule = (action: string, more = "") =>
+    `version: 1\nmode: enforce\n${more}rules:\n  - name: r\n    match: { rule: Terminal shell in container }\n    actions: [${action}]\n`;
+  const modeOf = (action: string) => policyOf(rule(action)).rules[0]?.actions[0]?.mode;
+
+  test("what hits more than the offender asks a person unless that is waived; what does not, acts unless it is asked for", () => {
+    expect(modeOf("ecs:scale-service-to-zero")).toBe("approve");
+    expect(modeOf('{ action: "ecs:scale-service-to-zero", approval: waived }')).toBe("enforce");
+    expect(modeOf("ecs:stop-task")).toBe("enforce");
+    expect(modeOf('{ action: "ecs:stop-task", approval: required }')).toBe("approve");
+    expect(modeOf('{ action: "ecs:stop-task", approval: required, mode: observe }')).toBe("observe");
+  });
+
+  test("a recurrence of the policy counts for its rules, one of a rule for that rule", () => {
+    const whole = policyOf(rule("ecs:stop-task", "recurrence: { times: 1, window: 10m, then: [tell] }\napprovals: { expire: 1h }\n"));
+    expect(whole).toMatchObject({ recurrence: { times: 1, windowSeconds: 600, ladder: [null] }, approvalSeconds: 3_600 });
+    expect(whole.rules[0]).not.toHaveProperty("recurrence");
+    const own = policyOf(`${rule("ecs:stop-task")}    recurrence: { times: 5, window: 2h }\n`);
+    expect(own.rules[0]?.recurrence).toMatchObject({ times: 5, windowSeconds: 7_200 });
+    expect(own.recurrence.times).toBe(3);
+  });
+
+  test.each([
+    ["recurrence: { times: 0, window: 10m }\n", "recurrence.times"],
+    ["recurrence: { times: 1, window: 10m, then: [ecs:stop-tusk] }\n", 'did you mean "ecs:stop-task"?'],
+    ["recurrence: { times: 1, window: 10m, then: [{ action: ecs:isolate-instance }] }\n", "security_group"],
+    ["approvals: { expires: 1h }\n", 'did you mean "expire"?'],
+  ])("%j is an error with its place", (more, says) => {
+    const loaded = load(CONFIG, rule("ecs:stop-task", more));
+    expect(loaded.ok).toBe(false);
+    expect(told(loaded).join("\n")).toContain(says);
   });
 });

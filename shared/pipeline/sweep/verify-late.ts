@@ -30,7 +30,7 @@ export async function verifyLate(found: Item, ports: ClaimPorts, signal: AbortSi
   }
   // Its owner is dead, its message had its retries, and the world shows that no request ever arrived: nobody will do it now.
   if (stands === "expired" && seen.kind === "pending" && !seen.begun && ageMs > ESCALATE_MS)
-    return await giveUp(held, seen.blind === true ? "unknown" : "failed", seen.because, ports, signal);
+    return await giveUp(held, seen.blind === true || seen.partly === true ? "unknown" : "failed", seen.because, ports, signal);
   if (ageMs > ESCALATE_MS && !held.claim.escalated) {
     const looked = { ...held, claim: { ...held.claim, looks: held.claim.looks + 1 } };
     const because = `still not confirmed ${Math.round(ageMs / 60_000)} min after the claim: ${seen.because}`;
