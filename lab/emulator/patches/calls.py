@@ -1,7 +1,7 @@
 """Writes down which operations each Lambda function calls, so that its role can be compared with them.
 
-A function has the account's credentials in ministack; here its session token names it, as its role's session would. Each pair of function and
-operation is written once, as a line of JSON: {"principal": function name, "service": "dynamodb", "action": "Query"}. A transaction is
+A function has the account's credentials in ministack; here its access key id is its name, for every double that it speaks to as well. Each
+pair of function and operation is written once, as a line of JSON: {"principal": function name, "service": "dynamodb", "action": "Query"}. A transaction is
 written as the operations in it ("TransactWriteItems/Put"): IAM knows only those.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 """
@@ -11,13 +11,13 @@ import threading
 
 from patches.replace import present, replace
 
-_PREFIX = "function/"
+_functions = set()
 _seen = set()
 _lock = threading.Lock()
 
 
 def apply(app, runtime, functions, actions, path):
-    present(app, "detect_service", "_routing_params", "_decompress_request_body")
+    present(app, "detect_service", "extract_access_key_id", "_routing_params", "_decompress_request_body")
     present(actions, "_action_from_query", "_action_from_target", "_s3_action", "_lambda_action")
     for module in (runtime, functions):
         replace(module, "execution_credentials", _named)
@@ -26,18 +26,19 @@ def apply(app, runtime, functions, actions, path):
 
 def _named(original):
     def credentials(config):
-        return {**original(config), "AWS_SESSION_TOKEN": _PREFIX + config["FunctionName"]}
+        _functions.add(config["FunctionName"])
+        return {**original(config), "AWS_ACCESS_KEY_ID": config["FunctionName"]}
     return credentials
 
 
 def _recorded(app, actions, path, original):
     async def handle(method, place, headers, body, query_params, *rest, **options):
-        token = headers.get("x-amz-security-token", "")
-        if token.startswith(_PREFIX):
+        key = app.extract_access_key_id(headers, query_params)
+        if key in _functions:
             params = app._routing_params(method, place, headers, body, query_params)
             service = app.detect_service(method, place, headers, params)
             for action in _operations(app, actions, service, method, place, headers, body, params):
-                _write(path, token.removeprefix(_PREFIX), service, action)
+                _write(path, key, service, action)
         return await original(method, place, headers, body, query_params, *rest, **options)
     return handle
 
