@@ -1,9 +1,18 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Child, freePort, startChild } from "../children.ts";
 import { waitFor } from "../wait.ts";
 import { emulatorVenv } from "./venv.ts";
+
+/** An operation that a Lambda function has called: https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
+export interface Call {
+  /** Name of the function. */
+  readonly principal: string;
+  /** As ministack calls the service: dynamodb, sqs, ... */
+  readonly service: string;
+  readonly action: string;
+}
 
 /** A running local AWS. `env` is what a client or a deploy needs to speak to it and to nothing else. */
 export interface Emulator {
@@ -14,6 +23,8 @@ export interface Emulator {
   readonly log: string;
   /** What it wrote last, Lambda output included. */
   tail(): string;
+  /** What the deployed functions have called so far, each operation of each function once. */
+  calls(): readonly Call[];
   /** Stops it and removes its files. */
   stop(): Promise<void>;
 }
@@ -33,6 +44,7 @@ export async function startEmulator(
   const port = await freePort();
   const files = mkdtempSync(join(tmpdir(), "falco-responder-aws-"));
   const log = join(files, "emulator.log");
+  const calls = join(files, "calls.jsonl");
   const endpoint = `http://127.0.0.1:${port}`;
   // Dummy keys and no profile: a request that misses the emulator must fail, never reach an account.
   const env = {
@@ -61,6 +73,7 @@ export async function startEmulator(
       MINISTACK_HOST: "127.0.0.1",
       MINISTACK_REGION: REGION,
       FALCO_RESPONDER_NODE_MAJOR: process.versions.node.split(".")[0],
+      FALCO_RESPONDER_CALLS: calls,
       LAMBDA_ASYNC_RETRY_BASE_SECONDS: "1",
       // Listeners of services that we do not use.
       SFTP_ENABLED: "0",
@@ -79,8 +92,14 @@ export async function startEmulator(
     await stop();
     throw thrown;
   }
-  return { endpoint, region: REGION, account: ACCOUNT, env, log, tail: child.tail, stop };
+  return { endpoint, region: REGION, account: ACCOUNT, env, log, tail: child.tail, calls: () => readCalls(calls), stop };
 }
+
+const readCalls = (file: string): readonly Call[] =>
+  (existsSync(file) ? readFileSync(file, "utf8") : "")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Call);
 
 const healthy = async (endpoint: string): Promise<boolean> => (await fetch(`${endpoint}/_ministack/health`)).ok;
 

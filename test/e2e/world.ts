@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { expect } from "vitest";
 import type { AlertBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import {
   type Aws,
@@ -33,7 +34,9 @@ import {
   waitFor,
   writeConfig,
 } from "../../lab/lab.ts";
+import { loadConfig } from "../../packaging/config.ts";
 import { type Ledger, readLedger } from "./ledger.ts";
+import { allowedBy, leaveRun, type Run } from "./rights-used.ts";
 
 /** The deployed service on an emulator of its own, with an ECS service and (on the shared control plane) a Deployment at work. */
 export interface World {
@@ -50,6 +53,8 @@ export interface World {
   ship(shipment: Shipment): Promise<void>;
   ledger(): Promise<Ledger>;
   objects(bucket: "UnreadableBucket" | "EvidenceBucket"): Promise<ReadonlyMap<string, string>>;
+  /** What the functions have called so far, and what their roles allow. */
+  run(): Run;
   stop(): Promise<void>;
 }
 
@@ -78,6 +83,8 @@ export async function openWorld(options: {
     closing.push(() => rmSync(folder, { recursive: true, force: true }));
     const config = writeConfig(folder, emulator, { policy: options.policy, kubernetes: plane });
     const deployment = await deploy(emulator, { config });
+    const run = runOf(emulator, config, deployment);
+    closing.push(() => leaveRun(expect.getState().testPath ?? "", run()));
     const inbox = await snsInbox(aws, deployment.outputs["NotificationsTopic"] ?? "");
     closing.push(() => inbox.stop());
     await createCluster(aws.ecs, LAB.ecsCluster);
@@ -101,12 +108,21 @@ export async function openWorld(options: {
         putLogEvents(aws.logs, { group: group === "ecs" ? LAB.ecsLogGroup : LAB.kubernetesLogGroup, stream }, messages),
       ledger: () => readLedger(aws.dynamo, deployment.outputs["LedgerTable"] ?? ""),
       objects: (bucket) => readBucket(aws, deployment.outputs[bucket] ?? ""),
+      run,
       stop,
     };
   } catch (thrown) {
     await stop();
     throw thrown;
   }
+}
+
+/** The roles are those that were deployed: from the same files. */
+export function runOf(emulator: Emulator, config: string, { stage }: Deployment): () => Run {
+  const loaded = loadConfig(config, { stage, account: emulator.account });
+  if (!loaded.ok) throw new Error("what was deployed does not load");
+  const allowed = allowedBy(loaded.compiled.plan);
+  return () => ({ calls: emulator.calls(), allowed });
 }
 
 interface Plane {
