@@ -14,10 +14,14 @@ const steps: readonly { readonly name: string; readonly go: () => Promise<number
 
 /** With a TypeScript that it cannot read, dependency-cruiser sees nothing and is content: nothing seen is a failure here. */
 function layers(): Promise<number> {
-  const cruise = spawnSync("depcruise", ["shared", "functions", "cli", "packaging", "infra", "lab", "test", "scripts", "--output-type", "json"], {
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const cruise = spawnSync(
+    "depcruise",
+    ["shared", "functions", "cli", "packaging", "infra", "lab", "test", "scripts", "--output-type", "json"],
+    {
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  );
   const { summary } = JSON.parse(cruise.stdout) as {
     summary: {
       totalCruised: number;
