@@ -31,10 +31,12 @@ export function dynamodbTable(tableName: string, client: DynamoDBDocumentClient 
     },
 
     async query(pk, skPrefix, abortSignal, most) {
+      // A key is never an empty text, and DynamoDB refuses to compare it with one.
+      const isWhole = skPrefix === "";
       const input = {
         TableName: tableName,
-        KeyConditionExpression: "pk = :pk AND begins_with(sk, :sk)",
-        ExpressionAttributeValues: { ":pk": pk, ":sk": skPrefix },
+        KeyConditionExpression: isWhole ? "pk = :pk" : "pk = :pk AND begins_with(sk, :sk)",
+        ExpressionAttributeValues: isWhole ? { ":pk": pk } : { ":pk": pk, ":sk": skPrefix },
         ConsistentRead: true,
       };
       return await pages(input, abortSignal, most);
