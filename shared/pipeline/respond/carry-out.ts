@@ -143,7 +143,8 @@ export async function end(
   const { claim } = held;
   const telling = tellingOf(outcome);
   const next = { ...settled(claim, outcome, claim.requestedAtMs), escalated: claim.escalated || telling === "unknown" };
-  const touched = next.requestedAtMs !== null && outcome !== "failed" && outcome !== "refused";
+  // An earlier owner may have done it and died before it could write so.
+  const touched = outcome === "done" || outcome === "requested" || outcome === "unknown";
   const receipt = receiptOf(
     next,
     outcome,
