@@ -21,8 +21,9 @@ export const ownEcs = (clusters: readonly Cluster[]): readonly Cluster[] =>
  * How a right is scoped. Where the service has no resource or no condition key for an action, the action stands apart from its kind.
  * Resource types and condition keys: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
  */
-type Grant = "in-cluster" | "cluster" | "list-tasks" | "tags" | "no-resource" | Exclude<On, InCluster | "cluster" | Unscoped>;
+type Grant = "in-cluster" | "list-tasks" | "tags" | "no-resource" | "interfaces" | Exclude<On, InCluster | Interface | Unscoped>;
 type InCluster = "container-instance" | "service" | "task";
+type Interface = "network-interface" | "security-group";
 type Unscoped = "task-definition" | "any-interface";
 
 /** Describe actions without a resource, whatever they are declared on. */
@@ -42,6 +43,7 @@ function grantOf(on: On, action: string): Grant {
   if (TAGS.includes(action)) return "tags";
   if (action === LIST_TASKS) return "list-tasks";
   if (on === "container-instance" || on === "service" || on === "task") return "in-cluster";
+  if (on === "network-interface" || on === "security-group") return "interfaces";
   // Said in words when somebody declares such a right: a silent "*" would be granted for ever.
   if (on === "task-definition" || on === "any-interface")
     throw new Error(`${action} on ${on} has a resource: say which in infra/ecs-rights.ts`);
@@ -108,8 +110,10 @@ const GRANTS: Readonly<Record<Grant, Granted>> = {
     }),
   },
   // EC2 asks for the interface and for every group that is put on it.
-  "network-interface": { sid: "OnInterfaces", resources: ({ clusters }) => inPlaces(clusters, "ec2", "network-interface/*") },
-  "security-group": { sid: "WithSecurityGroups", resources: ({ clusters }) => inPlaces(clusters, "ec2", "security-group/*") },
+  interfaces: {
+    sid: "OnInterfacesWithGroups",
+    resources: ({ clusters }, on) => [...on].toSorted().flatMap((kind) => inPlaces(clusters, "ec2", `${kind}/*`)),
+  },
   "task-role": { sid: "OnListedTaskRoles", resources: ({ clusters }) => roleArns(clusters) },
   "task-log-group": { sid: "ReadListedLogGroups", resources: ({ clusters }) => logArns(clusters) },
   "user-function": { sid: "InvokeFunctionsOfThePolicy", resources: ({ userFunctions }) => unique(userFunctions) },

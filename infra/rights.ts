@@ -3,6 +3,19 @@ import { arn, att, type FunctionKey, ref, sub, type Value } from "./functions.ts
 /** One statement of a policy. Every `Resource: "*"` says in `Sid` why nothing narrower exists; a test has the list. */
 export type Statement = { readonly [key: string]: Value };
 
+/** Characters of all inline policies of a role, white space not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const INLINE_MAX = 10_240;
+
+/** The one inline policy of a role. Throws when IAM would not take it: in the middle of a deploy it would say so in no words of ours. */
+export function inline(statements: readonly Statement[], whose: string): Value {
+  const document = { Version: "2012-10-17", Statement: statements };
+  const length = JSON.stringify(document).replaceAll(/\{"Fn::Sub":("[^"]*")\}/g, "$1").length;
+  if (length <= INLINE_MAX) return document;
+  throw new Error(
+    `${whose} would need ${length} characters, and IAM takes ${INLINE_MAX}: give some clusters a role of their own (docs/permissions.md, "Another account's cluster"; it works in this account too)`,
+  );
+}
+
 const allow = (sid: string, actions: readonly string[], resource: Value, condition?: Value): Statement => ({
   Sid: sid,
   Effect: "Allow",

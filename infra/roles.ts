@@ -10,6 +10,7 @@ import {
   count,
   failedTo,
   findDue,
+  inline,
   keepLedger,
   listStreams,
   ownLog,
@@ -124,25 +125,13 @@ const topics = ({ notifications }: Registry) => [
   ...new Set(notifications.channels.flatMap((channel) => (channel.kind === "sns" ? [channel.topicArn] : []))),
 ];
 
-/** Characters of all inline policies of a role, white space not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-const INLINE_MAX = 10_240;
-
-function role(key: FunctionKey, statements: readonly Statement[]): Resource {
-  const PolicyDocument = { Version: "2012-10-17", Statement: statements };
-  const length = JSON.stringify(PolicyDocument).replaceAll(/\{"Fn::Sub":("[^"]*")\}/g, "$1").length;
-  if (length > INLINE_MAX) {
-    throw new Error(
-      `the role of ${key} would need ${length} characters, and IAM takes ${INLINE_MAX}: give some clusters a role of their own (docs/permissions.md, "Another account's cluster"; it works in this account too), or a deployment of their own`,
-    );
-  }
-  return {
-    Type: "AWS::IAM::Role",
-    Properties: {
-      AssumeRolePolicyDocument: {
-        Version: "2012-10-17",
-        Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
-      },
-      Policies: [{ PolicyName: sub(`\${AWS::StackName}`), PolicyDocument }],
+const role = (key: FunctionKey, statements: readonly Statement[]): Resource => ({
+  Type: "AWS::IAM::Role",
+  Properties: {
+    AssumeRolePolicyDocument: {
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
     },
-  };
-}
+    Policies: [{ PolicyName: sub(`\${AWS::StackName}`), PolicyDocument: inline(statements, `the role of ${key}`) }],
+  },
+});

@@ -6,7 +6,7 @@ export { type ControlPlane, startControlPlane } from "./control-plane/control-pl
 export { kubeConfig } from "./control-plane/kube.ts";
 export { type Deployment, deploy, STAGE } from "./deploy.ts";
 export { createCluster, createService, describe, type EcsSensor, type LabTask, startSensors, tasksOf } from "./ecs.ts";
-export { type Emulator, startEmulator } from "./emulator/emulator.ts";
+export { type Call, type Emulator, startEmulator } from "./emulator/emulator.ts";
 export { criFlat, falcoLine, fireLensFlat, fireLensParseJson, fireLensText, type Seen } from "./falco.ts";
 export { type Inbox, type SnsMessage, snsInbox } from "./inbox.ts";
 export { putLogEvents } from "./logs.ts";

@@ -16,6 +16,7 @@ const entries = {
   adversarial: { file: "test/adversarial/main.ts", lab: false },
   bench: { file: "test/bench/main.ts", lab: true },
   responder: { file: "cli/main.ts", lab: false },
+  "member-template": { file: "packaging/member-template.ts", lab: false },
   deploy: { file: "node_modules/osls/bin/serverless.js", args: ["deploy"], lab: false },
 };
 

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startControlPlane, startEmulator } from "../lab/lab.ts";
+import { CALLS_FOLDER, compareRights, leftRuns } from "./e2e/rights-used.ts";
 
 /**
  * What every test of the lab project shares: an emulator for the contract suites and a control plane. Their addresses go to the tests by the
@@ -18,9 +19,30 @@ export default async function setup(): Promise<() => Promise<void>> {
     process.env["FALCO_RESPONDER_TEST_KUBE"] = file;
   }
   Object.assign(process.env, emulator.env);
+  const calls = join(folder, "calls");
+  mkdirSync(calls);
+  process.env[CALLS_FOLDER] = calls;
   return async () => {
     await plane.stop();
     await emulator.stop();
-    rmSync(folder, { recursive: true, force: true });
+    try {
+      compareAll(calls, tell);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   };
+}
+
+/** Every role against what all runs together have called. Throws, which fails the run, when a right is missing or nobody uses it. */
+function compareAll(folder: string, tell: (line: string) => void): void {
+  const { runs, absent } = leftRuns(folder, join(import.meta.dirname, "e2e"));
+  if (absent.length > 0) {
+    tell(`roles are not compared with what was called: ${absent.join(", ")} did not run`);
+    return;
+  }
+  const { missing, unused } = compareRights(runs);
+  const calls = new Set(runs.flatMap((run) => run.calls.map((call) => JSON.stringify(call))));
+  tell(`roles compared with ${calls.size} operations of ${runs.length} runs: ${missing.length} rights missing, ${unused.length} unused`);
+  if (missing.length + unused.length > 0)
+    throw new Error(`rights missing: ${missing.join(", ") || "none"}; rights that nobody uses: ${unused.join(", ") || "none"}`);
 }

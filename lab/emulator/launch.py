@@ -22,11 +22,12 @@ def main():
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    from ministack.core import responses
+    from ministack import app
+    from ministack.core import iam_actions, lambda_runtime, responses
     from ministack.services import cloudwatch_logs, ecs, lambda_svc, s3
     from ministack.services.cloudformation import provisioners
 
-    from patches import buckets
+    from patches import buckets, calls
     from patches import ecs as ecs_patches
     from patches import function_urls, subscriptions
 
@@ -34,6 +35,8 @@ def main():
     subscriptions.apply(cloudwatch_logs, lambda_svc, s3, responses)
     buckets.apply(provisioners, s3)
     function_urls.apply(lambda_svc)
+    if os.environ.get("FALCO_RESPONDER_CALLS"):
+        calls.apply(app, lambda_runtime, lambda_svc, iam_actions, os.environ["FALCO_RESPONDER_CALLS"])
 
     from ministack.app import main as serve
     sys.argv = ["ministack"]

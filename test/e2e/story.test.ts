@@ -1,7 +1,8 @@
 import { DescribeTasksCommand } from "@aws-sdk/client-ecs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { attackOnPod, attackOnTask, isUp, LAB, type LabPod, type LabTask, waitFor } from "../../lab/lab.ts";
-import { openWorld, receiptFor, recorded, type World } from "./world.ts";
+import { compareRights, iamAction } from "./rights-used.ts";
+import { invoke, openWorld, receiptFor, recorded, type World } from "./world.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -89,6 +90,31 @@ test("the same batch delivered again changes nothing more", async () => {
   expect(after.receipts.filter(({ receipt }) => receipt.target === task.arn)).toEqual(
     before.receipts.filter(({ receipt }) => receipt.target === task.arn),
   );
+});
+
+test("what the functions have called is what their roles allow, and those that stood in the story have called it", async () => {
+  await invoke(world, "sweep");
+  const { calls } = world.run();
+  const comparison = compareRights([world.run()]);
+  expect(comparison.missing).toEqual([]);
+  const used = (key: string): string[] =>
+    [...new Set(calls.filter(({ principal }) => principal.endsWith(`-${key}`)).map(iamAction))].sort();
+  expect(used("ingest")).toEqual(["dynamodb:BatchWriteItem", "sqs:SendMessage"]);
+  expect(used("respond-ecs")).toEqual(
+    expect.arrayContaining([
+      "dynamodb:ConditionCheckItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "ecs:DescribeTasks",
+      "ecs:StopTask",
+      "s3:PutObject",
+    ]),
+  );
+  expect(used("notify")).toEqual(expect.arrayContaining(["dynamodb:GetItem", "sns:Publish", "ssm:GetParameter"]));
+  // A role without one of them would be found out.
+  const { allowed } = world.run();
+  const poorer = { ...allowed, "respond-ecs": allowed["respond-ecs"].filter((action) => action !== "ecs:StopTask") };
+  expect(compareRights([{ calls, allowed: poorer }]).missing).toEqual(["respond-ecs ecs:StopTask"]);
 });
 
 const arns = (tasks: readonly LabTask[]): string[] => tasks.map(({ arn }) => arn);

@@ -1,12 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { KubeConfig } from "@kubernetes/client-node";
-import type { AlertBody, IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
-import type { Item } from "#shared/ports/table.ts";
+import { expect } from "vitest";
+import type { AlertBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import {
   type Aws,
   awsOf,
@@ -36,6 +34,9 @@ import {
   waitFor,
   writeConfig,
 } from "../../lab/lab.ts";
+import { loadConfig } from "../../packaging/config.ts";
+import { type Ledger, readLedger } from "./ledger.ts";
+import { allowedBy, leaveRun, type Run } from "./rights-used.ts";
 
 /** The deployed service on an emulator of its own, with an ECS service and (on the shared control plane) a Deployment at work. */
 export interface World {
@@ -52,15 +53,9 @@ export interface World {
   ship(shipment: Shipment): Promise<void>;
   ledger(): Promise<Ledger>;
   objects(bucket: "UnreadableBucket" | "EvidenceBucket"): Promise<ReadonlyMap<string, string>>;
+  /** What the functions have called so far, and what their roles allow. */
+  run(): Run;
   stop(): Promise<void>;
-}
-
-/** What stands in the ledger, unpacked. */
-export interface Ledger {
-  readonly items: readonly Item[];
-  readonly alerts: readonly AlertBody[];
-  readonly incidents: readonly IncidentBody[];
-  readonly receipts: readonly ReceiptBody[];
 }
 
 export const SERVICE = "checkout";
@@ -88,6 +83,8 @@ export async function openWorld(options: {
     closing.push(() => rmSync(folder, { recursive: true, force: true }));
     const config = writeConfig(folder, emulator, { policy: options.policy, kubernetes: plane });
     const deployment = await deploy(emulator, { config });
+    const run = runOf(emulator, config, deployment);
+    closing.push(() => leaveRun(expect.getState().testPath ?? "", run()));
     const inbox = await snsInbox(aws, deployment.outputs["NotificationsTopic"] ?? "");
     closing.push(() => inbox.stop());
     await createCluster(aws.ecs, LAB.ecsCluster);
@@ -111,12 +108,21 @@ export async function openWorld(options: {
         putLogEvents(aws.logs, { group: group === "ecs" ? LAB.ecsLogGroup : LAB.kubernetesLogGroup, stream }, messages),
       ledger: () => readLedger(aws.dynamo, deployment.outputs["LedgerTable"] ?? ""),
       objects: (bucket) => readBucket(aws, deployment.outputs[bucket] ?? ""),
+      run,
       stop,
     };
   } catch (thrown) {
     await stop();
     throw thrown;
   }
+}
+
+/** The roles are those that were deployed: from the same files. */
+export function runOf(emulator: Emulator, config: string, { stage }: Deployment): () => Run {
+  const loaded = loadConfig(config, { stage, account: emulator.account });
+  if (!loaded.ok) throw new Error("what was deployed does not load");
+  const allowed = allowedBy(loaded.compiled.plan);
+  return () => ({ calls: emulator.calls(), allowed });
 }
 
 interface Plane {
@@ -134,19 +140,6 @@ const sharedPlane = (): Plane => {
 const missing = (what: string): never => {
   throw new Error(what);
 };
-
-async function readLedger(client: DynamoDBClient, TableName: string): Promise<Ledger> {
-  const documents = DynamoDBDocumentClient.from(client);
-  const items: Item[] = [];
-  let from: Record<string, unknown> | undefined;
-  do {
-    const page = await documents.send(new ScanCommand({ TableName, ConsistentRead: true, ...(from ? { ExclusiveStartKey: from } : {}) }));
-    items.push(...((page.Items ?? []) as Item[]));
-    from = page.LastEvaluatedKey;
-  } while (from);
-  const bodies = <T>(type: string): T[] => items.filter((item) => item.type === type).map((item) => JSON.parse(String(item["body"])) as T);
-  return { items, alerts: bodies("alert"), incidents: bodies("incident"), receipts: bodies("receipt") };
-}
 
 async function readBucket({ s3 }: Aws, Bucket: string): Promise<ReadonlyMap<string, string>> {
   const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
