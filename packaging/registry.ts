@@ -2,6 +2,7 @@ import type { ChannelConfig, Cluster, ClusterKind, Registry } from "#shared/doma
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
 import type { Problem } from "./problem.ts";
+import { reportReach } from "./reach.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
 
 type Keyed = { readonly [key: string]: Plain };
@@ -38,6 +39,9 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
     return compiled;
   });
   reportTwins(clusters, ["clusters"], yaml, report);
+  clusters.forEach((cluster, position) => {
+    reportReach(cluster, clusters, ["clusters", position], yaml, report);
+  });
   reportSources(lines, { account, region }, yaml, report);
   const channels = ((source["notifications"] ?? []) as readonly Keyed[]).map((channel, position) =>
     compileChannel(channel, ["notifications", position], { account, region, stage: deployment.stage }, yaml, report),
@@ -78,15 +82,19 @@ function compileCluster(source: Keyed, account: string, region: string): Cluster
       streamPrefix: String(group["streamPrefix"] ?? ""),
     })),
     awsName: String(source["awsName"] ?? source["name"]),
-    mergeKeys: ((source["mergeKeys"] ?? []) as readonly string[]).map(String),
+    mergeKeys: texts(source["mergeKeys"] ?? []),
     access:
       access === undefined
         ? null
         : { server: String(access["server"]), caData: String(access["caData"]), tokenSecret: String(access["tokenSecret"]) },
     roleArn: source["role"] === undefined ? null : String(source["role"]),
     externalId: source["externalId"] === undefined ? null : String(source["externalId"]),
+    ...(source["taskRoles"] === undefined ? {} : { taskRoles: texts(source["taskRoles"]) }),
+    ...(source["taskLogGroups"] === undefined ? {} : { taskLogGroups: texts(source["taskLogGroups"]) }),
   };
 }
+
+const texts = (list: Plain): readonly string[] => (list as readonly Plain[]).map(String);
 
 function reportCluster(
   cluster: Cluster,

@@ -132,6 +132,66 @@ describe("falco-responder.yml", () => {
       "with role only",
     ],
     [
+      "task roles of a cluster that has none",
+      change(CONFIG, "kind: kubernetes", "kind: kubernetes\n    taskRoles: [pay-task]"),
+      "12:5 clusters[1].taskRoles",
+      "for ECS only",
+    ],
+    [
+      "log groups of tasks of a cluster that has none",
+      change(CONFIG, "kind: kubernetes", "kind: kubernetes\n    taskLogGroups: [/ecs/pay]"),
+      "12:5 clusters[1].taskLogGroups",
+      "for ECS only",
+    ],
+    ["every role", change(CONFIG, "kind: ecs", 'kind: ecs\n    taskRoles: ["*"]'), "7:17 clusters[0].taskRoles[0]", "not alone"],
+    [
+      "every log group",
+      change(CONFIG, "kind: ecs", 'kind: ecs\n    taskLogGroups: ["**"]'),
+      "7:21 clusters[0].taskLogGroups[0]",
+      "not alone",
+    ],
+    [
+      "a role by its ARN",
+      change(CONFIG, "kind: ecs", "kind: ecs\n    taskRoles: [arn:aws:iam::111122223333:role/x]"),
+      "7:17 ",
+      "without path",
+    ],
+    [
+      "a role of no name",
+      change(CONFIG, "kind: ecs", "kind: ecs\n    taskRoles: []"),
+      "7:16 clusters[0].taskRoles",
+      "empty does not mean any",
+    ],
+    [
+      "a function's role",
+      change(CONFIG, "kind: ecs", "kind: ecs\n    taskRoles: [a, Falco-Responder-dev-*]"),
+      "7:20 ",
+      "falco-responder's own",
+    ],
+    [
+      "what may be a function's role",
+      change(CONFIG, "kind: ecs", "kind: ecs\n    taskRoles: [falco-*-task]"),
+      "7:17 ",
+      "falco-responder's own",
+    ],
+    ["any beginning of a role", change(CONFIG, "kind: ecs", 'kind: ecs\n    taskRoles: ["*-task"]'), "7:17 ", "by how they begin"],
+    [
+      "the role by which a cluster is reached",
+      change(
+        CONFIG,
+        "kind: ecs",
+        "kind: ecs\n    account: 444455556666\n    role: arn:aws:iam::444455556666:role/ops/responder-shop\n    taskRoles: [resp*shop]",
+      ),
+      "9:17 clusters[0].taskRoles[0]",
+      "falco-responder's own",
+    ],
+    [
+      "a function's log group",
+      change(CONFIG, "kind: ecs", "kind: ecs\n    taskLogGroups: [/aws/*]"),
+      "7:21 clusters[0].taskLogGroups[0]",
+      "falco-responder's own",
+    ],
+    [
       "a secret itself",
       change(CONFIG, "ssm:/falco/slack", "https://hooks.slack.com/services/T/B/x"),
       "24:16 notifications[1].urlSecret",
@@ -193,10 +253,28 @@ describe("falco-responder.yml", () => {
       ),
       change(CONFIG, "kind: kubernetes", "kind: eks"),
       change(CONFIG, "kind: ecs", "kind: ecs\n    account: 444455556666\n    role: arn:aws:iam::444455556666:role/x\n    externalId: abc"),
+      change(
+        CONFIG,
+        "kind: ecs",
+        "kind: ecs\n    account: 444455556666\n    role: arn:aws:iam::444455556666:role/ops/responder-shop\n    taskRoles: [resp*shop2]",
+      ),
+      change(
+        CONFIG,
+        "kind: ecs",
+        "kind: ecs\n    taskRoles: [a, falco-responses-dev-*, falcon-*-task, t*]\n    taskLogGroups: [/aws/ecs/*]",
+      ),
       change(CONFIG, "kind: sns", "kind: sns\n    topic: arn:aws:sns:eu-central-1:111122223333:t"),
       change(CONFIG, '"111122223333"', "012345678901"),
     ];
     for (const config of taken) expect(told(load(config, POLICY))).toEqual([]);
+  });
+
+  test("what a cluster lets actions reach stands in the registry, and only where it is written", () => {
+    const loaded = load(change(CONFIG, "kind: ecs", "kind: ecs\n    taskRoles: [shop-task-*]\n    taskLogGroups: [/ecs/shop]"), POLICY);
+    if (!loaded.ok) throw new Error("not loaded");
+    const [shop, pay] = loaded.compiled.registry.clusters;
+    expect(shop).toMatchObject({ taskRoles: ["shop-task-*"], taskLogGroups: ["/ecs/shop"] });
+    expect(Object.keys(pay ?? {})).not.toContain("taskRoles");
   });
 
   test("several mistakes are told at once", () => {
