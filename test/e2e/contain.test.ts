@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
+import { falcoLine, fireLensFlat } from "../../lab/falco.ts";
 import {
   type Aws as AwsClients,
   attackOnTask,
@@ -21,6 +23,8 @@ import {
 import { Aws } from "../doubles/aws/aws.ts";
 import type { TaskState } from "../doubles/aws/state.ts";
 import { readLedger } from "./ledger.ts";
+import { leaveRun } from "./rights-used.ts";
+import { runOf } from "./world.ts";
 
 /** What the emulator lacks of ECS, EC2, IAM and scaling runs on the double: the deployed functions speak to it, over HTTP, as to AWS. */
 const SERVICES = ["ECS", "EC2", "IAM", "APPLICATION_AUTO_SCALING", "LAMBDA"] as const;
@@ -33,6 +37,7 @@ let deployment: Deployment;
 let operateUrl = "";
 let offender: TaskState;
 let sensor: EcsSensor;
+let neighbour: TaskState;
 const invoked: string[] = [];
 const groups = { app: "", isolation: "" };
 let eni = "";
@@ -46,11 +51,11 @@ beforeAll(async () => {
   groups.isolation = world.securityGroup({ name: "isolation", outbound: "https" }).id;
   const instance = world.instance({ cluster: LAB.ecsCluster });
   eni = world.networkInterface({ ec2InstanceId: instance.ec2InstanceId, groups: [groups.app] }).id;
-  world.instance({ cluster: LAB.ecsCluster });
-  const definition = world.definition("checkout", {
-    networkMode: "bridge",
-    taskRoleArn: world.role("shop-checkout").name.replace(/^/, "arn:aws:iam::000000000000:role/"),
-  });
+  const second = world.instance({ cluster: LAB.ecsCluster });
+  world.role("shop-checkout");
+  const definition = world.definition("checkout", { networkMode: "bridge", taskRoleArn: "arn:aws:iam::000000000000:role/shop-checkout" }, [
+    { logConfiguration: { logDriver: "awslogs", options: { "awslogs-group": "/ecs/checkout", "awslogs-stream-prefix": "app" } } },
+  ]);
   world.service({ name: "checkout", cluster: LAB.ecsCluster, definitionArn: definition, desired: 2 });
   world.scalableTarget("checkout", 2, 10, LAB.ecsCluster);
   const found = world.tasksOf("checkout", LAB.ecsCluster).find(({ instanceArn }) => instanceArn === instance.arn);
@@ -58,6 +63,7 @@ beforeAll(async () => {
   offender = found;
   // On every machine, as it is deployed: a protected task of a DAEMON service keeps no machine from being isolated.
   world.service({ name: "falco", cluster: LAB.ecsCluster, strategy: "DAEMON" });
+  neighbour = world.task({ cluster: LAB.ecsCluster, definitionArn: world.definition("cron"), instanceArn: second.arn });
   const falco = world.tasksOf("falco", LAB.ecsCluster).find(({ instanceArn }) => instanceArn === instance.arn);
   if (falco === undefined) throw new Error("no Falco is beside the offender");
   sensor = {
@@ -69,6 +75,7 @@ beforeAll(async () => {
     instanceId: instance.ec2InstanceId ?? "",
     instanceArn: instance.arn,
   };
+  world.logStream("/ecs/checkout", `app/app/${offender.arn.slice(-32)}`, [{ atMs: Date.now(), message: "GET /?cmd=wget+kdevtmpfsi" }]);
   const fn = world.fn("own-playbook", (payload) => {
     invoked.push(payload);
     return JSON.stringify({ ok: true });
@@ -81,8 +88,19 @@ beforeAll(async () => {
   closing.push(() => rmSync(folder, { recursive: true, force: true }));
   const policy = join(folder, "policy.yml");
   writeFileSync(policy, policyText(fn));
-  const config = writeConfig(folder, emulator, { policy, channels: ["sns"], shop: { taskRoles: ["shop-*"] } });
+  const config = writeConfig(folder, emulator, {
+    policy,
+    channels: ["sns"],
+    shop: { taskRoles: ["shop-*"], taskLogGroups: ["/ecs/checkout"] },
+  });
   deployment = await deploy(emulator, { config });
+  const run = runOf(emulator, config, deployment);
+  // What the functions asked of the double counts as what they asked of the emulator.
+  const ofDouble = () => double.calls().map(({ accessKeyId, service, action }) => ({ principal: accessKeyId, service, action }));
+  closing.push(() => {
+    const { calls, allowed } = run();
+    leaveRun(expect.getState().testPath ?? "", { calls: [...calls, ...ofDouble()], allowed });
+  });
   operateUrl = await urlOf(`${deployment.stack}-operate`);
 }, 300_000);
 afterAll(async () => {
@@ -105,6 +123,12 @@ rules:
       - ecs:stop-task
       - { action: "ecs:isolate-instance", approval: waived, params: { security_group: ${groups.isolation} } }
     notify: [team]
+  - name: what only marks and drains
+    match: { priority: "=Warning", tags: [container] }
+    actions:
+      - ecs:tag-task
+      - { action: "ecs:drain-instance", approval: waived }
+    notify: [team]
 `;
 
 /** The path form of a function URL: its own host is not to be resolved here. */
@@ -125,6 +149,54 @@ function responder(...args: readonly string[]): Promise<{ readonly code: number;
     child.once("close", (code) => resolve({ code: code ?? 128, out }));
   });
 }
+
+/** An alert of the offender's kind about a task, as FireLens ships it. */
+async function accuse(task: TaskState, priority: string): Promise<void> {
+  const [{ runtimeId = "" } = {}] = task.containers;
+  const line = falcoLine({
+    rule: "Contact K8S API Server From Container",
+    priority,
+    tags: ["container"],
+    says: "Unexpected connection",
+    hostname: "h",
+    fields: { "container.id": runtimeId.slice(0, 12), "container.label[com.amazonaws.ecs.task-arn]": task.arn },
+  });
+  await putLogEvents(aws.logs, { group: LAB.ecsLogGroup, stream: `falco/falco-firelens-${sensor.taskId}` }, [fireLensFlat(line, sensor)]);
+}
+
+/** The ledger as if so much time had passed since a claim was made or an order given, and everything due at once. */
+async function age(ms: number): Promise<void> {
+  const table = dynamodbTable(deployment.outputs["LedgerTable"] ?? "", aws.dynamo);
+  const due = new Date().toISOString();
+  for (const item of (await ledger()).items) {
+    if (item.type !== "claim" && item.type !== "order") continue;
+    const body = JSON.parse(String(item["body"])) as Record<string, unknown>;
+    const earlier = Object.entries(body).map(([key, value]) => [
+      key,
+      /AtMs$|^atMs$/.test(key) && typeof value === "number" ? value - ms : value,
+    ]);
+    // A claim that was confirmed is looked at again, as if nobody had seen it.
+    const state = item.type === "claim" && body["state"] === "done" ? "requested" : body["state"];
+    const open = state === "requested" || state === "given";
+    const { due: _due, gsi: _gsi, ...rest } = item;
+    const next = {
+      ...rest,
+      version: item.version + 1,
+      state,
+      body: JSON.stringify({ ...Object.fromEntries(earlier), state }),
+      ...(open ? { due } : {}),
+    };
+    await table.putAll([next as typeof item], AbortSignal.timeout(10_000));
+  }
+}
+
+const sweepNow = async (): Promise<{ readonly claims: Record<string, number>; readonly orders: Record<string, number> }> => {
+  const answer = await fetch(`${emulator.endpoint}/2015-03-31/functions/${deployment.stack}-sweep/invocations`, {
+    method: "POST",
+    body: "{}",
+  });
+  return (await answer.json()) as { claims: Record<string, number>; orders: Record<string, number> };
+};
 
 const ledger = () => readLedger(aws.dynamo, deployment.outputs["LedgerTable"] ?? "");
 const receiptOf = (action: string, undoing = false) =>
@@ -186,8 +258,9 @@ test("what is wide waits for a person, whose yes on the command line is carried 
   expect(ambiguous).toMatchObject({ code: 1, out: expect.stringContaining("say which with --action") });
   expect(await responder("approve", incident, "--action", "ecs:scale-service-to-zero")).toMatchObject({ code: 0 });
   expect(await receiptOf("ecs:scale-service-to-zero")).toMatchObject({ outcome: "done", undo: { possible: true } });
-  const service = double.world.tasksOf("checkout", LAB.ecsCluster);
-  expect(service).toEqual([]);
+  await waitFor("the service has no task left", () =>
+    Promise.resolve(double.world.tasksOf("checkout", LAB.ecsCluster).length === 0 || null),
+  );
   expect(await responder("approve", incident, "--action", "ecs:revoke-role-sessions")).toMatchObject({ code: 0 });
   expect(await receiptOf("ecs:revoke-role-sessions")).toMatchObject({ outcome: "done" });
   const decided = (await orders()).filter(({ verb }) => verb === "approve");
@@ -209,13 +282,45 @@ test("what was done is taken back by the same tool: the service's count and scal
     out: expect.stringContaining("taken back before"),
   });
   expect(await responder("undo", incident, "--action", "ecs:revoke-role-sessions")).toMatchObject({ code: 0 });
-  expect(await receiptOf("ecs:revoke-role-sessions", true)).toMatchObject({ outcome: "refused" });
+  const revoked = async () =>
+    (await ledger()).receipts.map(({ receipt }) => receipt).find(({ action, undoing }) => action === "ecs:revoke-role-sessions" && undoing);
+  expect(await waitFor("the revocation says when it ends", async () => (await revoked()) ?? null)).toMatchObject({ outcome: "requested" });
   expect(await responder("undo", incident, "--action", "ecs:stop-task")).toMatchObject({
     code: 1,
     out: expect.stringContaining("nothing fits"),
   });
   const shown = await responder("show", incident);
   expect(shown).toMatchObject({ code: 0, out: expect.stringContaining("ecs:stop-task") });
+});
+
+test("half a day later the revocation ends by itself, and sweep confirms what is still to be seen of the rest", async () => {
+  await accuse(neighbour, "Warning");
+  expect(await receiptOf("ecs:drain-instance")).toMatchObject({ outcome: "done", undo: { possible: true } });
+  await age(13 * 3_600_000);
+  const report = await sweepNow();
+  expect(report.claims["done"]).toBeGreaterThanOrEqual(4);
+  expect(report.orders).toEqual({ sent: 1 });
+  const ended = async () => {
+    const { receipts } = await ledger();
+    return (
+      receipts.some(({ receipt }) => receipt.action === "ecs:revoke-role-sessions" && receipt.undoing && receipt.outcome === "done") || null
+    );
+  };
+  await waitFor("the revocation has ended", ended, { deadlineMs: 30_000 });
+  expect(double.calls("DeleteRolePolicy")).toHaveLength(1);
+  const incident = (await ledger()).incidents.find(({ rule }) => rule === "what only marks and drains")?.incident ?? "";
+  for (const action of ["ecs:tag-task", "ecs:drain-instance"]) {
+    expect(await responder("undo", incident, "--action", action)).toMatchObject({ code: 0 });
+  }
+  const undone = async () => {
+    const { receipts } = await ledger();
+    const found = receipts
+      .filter(({ receipt }) => receipt.target === neighbour.arn && receipt.undoing)
+      .map(({ receipt }) => receipt.outcome);
+    return found.length === 2 ? found : null;
+  };
+  expect(await waitFor("tag and drain are taken back", undone, { deadlineMs: 30_000 })).toEqual(["done", "done"]);
+  expect(double.calls("UntagResource").length + double.calls("UpdateContainerInstancesState").length).toBeGreaterThanOrEqual(3);
 });
 
 test("a request that is not signed, or not understood, changes nothing and says why", async () => {

@@ -43,5 +43,8 @@ test.each([
 
 test("an entry that does not exist is refused with the known ones", () => {
   const { status, stderr } = run("strat");
-  expect([status, stderr]).toEqual([1, "no such entry: strat. Known: start, alert, test, check, adversarial, bench, responder, deploy\n"]);
+  expect([status, stderr]).toEqual([
+    1,
+    "no such entry: strat. Known: start, alert, test, check, adversarial, bench, responder, member-template, deploy\n",
+  ]);
 });

@@ -232,7 +232,7 @@ async function emptied(
     kind: "done",
     because: gone
       ? `service ${name} has been deleted and the offender has stopped`
-      : `service ${name} wants no task and has none, nothing scales it up by itself, and the offender has stopped`,
+      : `service ${name} wants no task and none is RUNNING (the last may take their stop timeout), nothing scales it up by itself, and the offender has stopped`,
   };
 }
 
