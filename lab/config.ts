@@ -29,13 +29,15 @@ export interface LabConfig {
   readonly channels?: readonly ("sns" | "slack")[];
   /** Further ECS clusters beside `shop`, by name, all in the ECS log group under the prefix `<name>/`. */
   readonly ecsClusters?: readonly string[];
+  /** More keys of the ECS cluster `shop`. */
+  readonly shop?: Readonly<Record<string, unknown>>;
 }
 
 /** Writes falco-responder.yml into `into` and returns its path. */
 export function writeConfig(into: string, emulator: Pick<Emulator, "region" | "account">, config: LabConfig): string {
   const group = (name: string, streamPrefix: string) => ({ name, streamPrefix, create: true });
   const clusters = [
-    { name: LAB.ecsCluster, kind: "ecs", logGroups: [group(LAB.ecsLogGroup, LAB.ecsStreamPrefix)] },
+    { name: LAB.ecsCluster, kind: "ecs", logGroups: [group(LAB.ecsLogGroup, LAB.ecsStreamPrefix)], ...config.shop },
     ...(config.ecsClusters ?? []).map((name) => ({ name, kind: "ecs", logGroups: [group(LAB.ecsLogGroup, `${name}/`)] })),
     ...(config.kubernetes
       ? [

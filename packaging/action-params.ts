@@ -7,6 +7,7 @@ const verified = { cluster: "sample", owner: { kind: "Sample", name: "sample", u
 const container = { name: "sample", id: "0123456789ab", image: null } as const;
 const CLUSTER = "arn:aws:ecs:us-east-1:111122223333:cluster/sample";
 const TASK = "arn:aws:ecs:us-east-1:111122223333:task/sample/0123456789abcdef0123456789abcdef";
+const INSTANCE = "arn:aws:ecs:us-east-1:111122223333:container-instance/sample/0123456789abcdef0123456789abcdef";
 
 /** Workloads to which nothing but a wrong parameter can object. */
 const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
@@ -24,7 +25,7 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
     launchType: "EC2",
     lastStatus: "RUNNING",
     desiredStatus: "RUNNING",
-    containerInstanceArn: null,
+    containerInstanceArn: INSTANCE,
     startedAtMs: null,
   },
   pod: {
@@ -44,6 +45,10 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
     deleting: false,
   },
 };
+
+/** An action that refuses every target is a mistake wherever a policy names it: people would learn it at 3 a.m. Null: it acts. */
+export const neverActs = (action: ActionName): { readonly because: string; readonly instead: string } | null =>
+  playbooks[action].never ?? null;
 
 /** What the playbook itself says of these parameters; null: nothing. Asked at package time, so that it is not asked in vain at 3 a.m. */
 export function paramsProblem(action: ActionName, params: PolicyAction["params"]): string | null {

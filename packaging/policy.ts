@@ -11,7 +11,7 @@ import {
   stricter,
 } from "#shared/domain/policy.ts";
 import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
-import { paramsProblem } from "./action-params.ts";
+import { neverActs, paramsProblem } from "./action-params.ts";
 import { compileMatch, RuleNames } from "./match.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
@@ -110,6 +110,11 @@ function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (probl
     return null;
   }
   const params = (keyed["params"] ?? {}) as PolicyAction["params"];
+  const never = neverActs(action);
+  if (never !== null) {
+    report(yaml.problem(where, `${action} refuses every target: ${never.because}`, never.instead));
+    return null;
+  }
   const wrong = paramsProblem(action, params);
   if (wrong !== null) report(yaml.problem(typeof source === "string" ? path : [...path, "params"], wrong));
   const isAsked = (keyed["approval"] ?? (ACTION_FACTS[action].approval ? "required" : "waived")) === "required";

@@ -33,7 +33,13 @@ export const REGION = "eu-central-1";
 export const ACCOUNT = "000000000000";
 
 /** Starts the pinned, patched ministack on loopback and a free port, with nothing in it. About 3 s when installed. */
-export async function startEmulator(options: { readonly tell?: (line: string) => void } = {}): Promise<Emulator> {
+export async function startEmulator(
+  options: {
+    readonly tell?: (line: string) => void;
+    /** What the Lambdas find beside their own settings, such as `AWS_ENDPOINT_URL_ECS` of a double. */
+    readonly lambdaEnv?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<Emulator> {
   const bin = await emulatorVenv(options.tell);
   const port = await freePort();
   const files = mkdtempSync(join(tmpdir(), "falco-responder-aws-"));
@@ -73,6 +79,7 @@ export async function startEmulator(options: { readonly tell?: (line: string) =>
       SFTP_ENABLED: "0",
       IOT_MTLS_ENABLED: "0",
       ...env,
+      ...options.lambdaEnv,
     },
   });
   const stop = async (): Promise<void> => {

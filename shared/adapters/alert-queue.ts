@@ -19,7 +19,7 @@ interface Sendable {
 }
 
 export const alertQueueClient = (): SQSClient =>
-  new SQSClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 } });
+  new SQSClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true } });
 
 /** The alert queues (FIFO) in SQS, by lane. */
 export function sqsAlertQueue(urls: Readonly<Record<AlertLane, string>>, client: SQSClient = alertQueueClient()): AlertQueue {

@@ -7,7 +7,7 @@ import type { Archive } from "#shared/ports/archive.ts";
 const ATTEMPTS = 4;
 
 export const s3Client = (): S3Client =>
-  new S3Client({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 10_000 } });
+  new S3Client({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 10_000, throwOnRequestTimeout: true } });
 
 /**
  * A bucket to which objects are only added. A key that exists is left as it is: keys follow from their content or its batch.

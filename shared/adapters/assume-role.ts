@@ -1,8 +1,14 @@
 import { AssumeRoleCommand, STSClient, type STSClientConfig } from "@aws-sdk/client-sts";
 import { askAws } from "#shared/adapters/aws-error.ts";
-import type { Credentials } from "#shared/adapters/cluster-sessions.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  readonly expiration: Date;
+}
 
 /** Sessions of a role in the cluster's account, by the regional endpoint. The external id is the other account's condition for it. */
 export function roleSessions({ name, region, externalId }: Cluster, RoleArn: string, bounds: STSClientConfig): () => Promise<Credentials> {

@@ -34,7 +34,11 @@ const inputOf = ({ topicArn, subject, text, body, attributes }: SnsMessage): Pub
 export function awsPublisher(config: SNSClientConfig = {}): SnsPublisher {
   let client: SNSClient | undefined;
   return async (input, abortSignal) => {
-    client ??= new SNSClient({ ...config, maxAttempts: 2, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } });
+    client ??= new SNSClient({
+      ...config,
+      maxAttempts: 2,
+      requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+    });
     return (await client.send(new PublishCommand(input), { abortSignal })).MessageId ?? null;
   };
 }

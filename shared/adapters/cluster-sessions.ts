@@ -1,11 +1,5 @@
+import type { Credentials } from "#shared/adapters/assume-role.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-
-export interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string;
-  readonly expiration: Date;
-}
 
 /** What every client of a cluster is made with; without `credentials` it uses the function's own role. */
 export interface ClientConfig {
@@ -24,7 +18,7 @@ const BOUNDS = {
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
 } as const;
 
-/** The SDK asks for new credentials when so much is left of them: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html */
+/** When so much is left of them the SDK asks for new credentials (`EXPIRATION_MS` in @smithy/core). */
 const RENEW_MS = 300_000;
 
 export type Sessions = (cluster: Cluster) => ClientConfig;

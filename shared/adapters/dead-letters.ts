@@ -7,7 +7,7 @@ import type { DeadLetters, Redelivery } from "#shared/ports/alert-queue.ts";
 const MOST_REASON_CHARS = 1_000;
 
 export const sqsClient = (): SQSClient =>
-  new SQSClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 } });
+  new SQSClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true } });
 
 /** The dead-letter queue of an alert queue (FIFO). The same body twice within 5 minutes is one message. */
 export function deadLetterQueue(queueUrl: string, client: SQSClient = sqsClient()): DeadLetters {

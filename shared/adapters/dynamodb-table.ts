@@ -31,10 +31,12 @@ export function dynamodbTable(tableName: string, client: DynamoDBDocumentClient 
     },
 
     async query(pk, skPrefix, abortSignal, most) {
+      // A key is never an empty text, and DynamoDB refuses to compare it with one.
+      const isWhole = skPrefix === "";
       const input = {
         TableName: tableName,
-        KeyConditionExpression: "pk = :pk AND begins_with(sk, :sk)",
-        ExpressionAttributeValues: { ":pk": pk, ":sk": skPrefix },
+        KeyConditionExpression: isWhole ? "pk = :pk" : "pk = :pk AND begins_with(sk, :sk)",
+        ExpressionAttributeValues: isWhole ? { ":pk": pk } : { ":pk": pk, ":sk": skPrefix },
         ConsistentRead: true,
       };
       return await pages(input, abortSignal, most);
@@ -108,7 +110,10 @@ export function dynamodbTable(tableName: string, client: DynamoDBDocumentClient 
 
 /** Bounded in time: a call that hangs must not outlive its message. */
 export function documentClient(): DynamoDBDocumentClient {
-  const client = new DynamoDBClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 } });
+  const client = new DynamoDBClient({
+    maxAttempts: 4,
+    requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+  });
   return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 }
 

@@ -5,4 +5,7 @@ export interface SecretClients {
 }
 
 /** Bounds of one read: at most 3 tries of 5 s. */
-export const SECRET_CLIENT = { maxAttempts: 3, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } };
+export const SECRET_CLIENT = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+};

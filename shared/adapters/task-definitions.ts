@@ -42,11 +42,11 @@ function factsOf(definition: TaskDefinition): TaskDefinitionFacts | null {
     family,
     revision,
     status,
-    networkMode: definition.networkMode ?? null,
+    networkMode: definition.networkMode || null,
     taskRoleArn: definition.taskRoleArn || null,
     executionRoleArn: definition.executionRoleArn || null,
-    pidMode: definition.pidMode ?? null,
-    ipcMode: definition.ipcMode ?? null,
+    pidMode: definition.pidMode || null,
+    ipcMode: definition.ipcMode || null,
     containers: (definition.containerDefinitions ?? []).map(containerOf),
   };
 }

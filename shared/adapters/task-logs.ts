@@ -30,7 +30,7 @@ export function taskLogs(client: Pick<CloudWatchLogsClient, "send">, cluster: Cl
         if (isAws(thrown, "ResourceNotFoundException")) return null;
         return await askAws(`CloudWatch Logs GetLogEvents for cluster ${cluster.name}`, () => Promise.reject(thrown));
       }
-      return events.slice(-most).map(({ timestamp, message }) => ({ atMs: timestamp ?? 0, line: message ?? "" }));
+      return events.map(({ timestamp, message }) => ({ atMs: timestamp ?? 0, line: message ?? "" }));
     },
   };
 }

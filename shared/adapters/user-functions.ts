@@ -27,7 +27,7 @@ export function userFunctions(client: Pick<LambdaClient, "send">): UserFunctions
           ? { kind: "answered", body }
           : { kind: "function-error", error: printable(errorIn(body) ?? answer.FunctionError) };
       } catch (thrown) {
-        // The connection is cut, and what that makes the SDK throw depends on how far the answer had come.
+        // Nothing that came is an answer: a cut connection says nothing of the function.
         if (over.aborted || signal.aborted)
           throw new PipelineError("timed_out", `${what}: no answer within its time; it may have run all the same`, { cause: thrown });
         return await askAws(what, () => Promise.reject(thrown));
@@ -36,9 +36,11 @@ export function userFunctions(client: Pick<LambdaClient, "send">): UserFunctions
   };
 }
 
-/** Without the character that the limit cuts in two. */
-const textOf = (payload: Uint8Array | undefined): string =>
-  payload === undefined ? "" : new TextDecoder().decode(payload.subarray(0, BODY_MAX), { stream: payload.length > BODY_MAX });
+/** Without the character that the limit cuts in two. The SDK gives null for an answer without a body, whatever its type says. */
+const textOf = (payload: Uint8Array | null | undefined): string =>
+  payload === null || payload === undefined
+    ? ""
+    : new TextDecoder().decode(payload.subarray(0, BODY_MAX), { stream: payload.length > BODY_MAX });
 
 /** `errorType: errorMessage` of a failed function; null: it says nothing that can be read. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html */
 function errorIn(body: string): string | null {

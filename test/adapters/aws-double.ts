@@ -5,6 +5,8 @@ export interface Answer {
   readonly status: number;
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The end of the body never comes. */
+  readonly unfinished?: true;
 }
 
 /** No answer at all. */
@@ -26,8 +28,10 @@ export async function awsDouble(answer: (asked: Asked) => Answer | Silence) {
       asked.push(one);
       const given = answer(one);
       if (given === "silence") return;
-      const { status, body: text, headers } = given;
-      response.writeHead(status, headers).end(text);
+      const { status, body: text, headers, unfinished } = given;
+      response.writeHead(status, headers);
+      if (unfinished) response.write(text);
+      else response.end(text);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -104,6 +104,8 @@ describe("a tag", () => {
       expect(callsIn(missing.asked)[1]).toEqual(["DescribeTasks", { cluster: "shop", tasks: [ARN] }]);
       await using stopped = await ecs(failing(name), json({ tasks: [{ taskArn: ARN, lastStatus: "STOPPED" }] }));
       expect(await stopped.marks.untag(ARN, "k", never)).toBe("gone");
+      await using unsure = await ecs(failing(name), json({ tasks: [], failures: [{ arn: ARN, reason: "INTERNAL" }] }));
+      await expect(unsure.marks.tag(ARN, "k", "v", never)).rejects.toMatchObject({ code: "aws_rejected" });
       await using running = await ecs(failing(name), RUNNING);
       await expect(running.marks.tag(ARN, "k", "v", never)).rejects.toMatchObject({ code: "aws_rejected" });
     },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PodFacts, Pods } from "#shared/ports/pods.ts";
-import { until } from "./tasks.suite.ts";
+import { until } from "./cases.ts";
 
 /** One namespace with a running Deployment "web" of two pods with the label `app: web`, and a standalone pod "alone", all on one node. */
 export interface PodsWorld {

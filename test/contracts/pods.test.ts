@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { describe, expect, test } from "vitest";
 import { kubernetesPods } from "#shared/adapters/pods.ts";
+import { until } from "./cases.ts";
 import { type PodsWorld, podsContract } from "./pods.suite.ts";
-import { until } from "./tasks.suite.ts";
 
 /**
  * A JSON file about a control plane that may be written to: `server`, `caData` (base64 PEM), `token` (of a user with the shipped RBAC and no

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import type { TaskFacts, Tasks } from "#shared/ports/tasks.ts";
+import { cases, type Differences, stranger, until } from "./cases.ts";
 
 /** One ECS cluster with a service of two tasks that bears the tag `team: shop`. */
 export interface TasksWorld {
@@ -14,10 +15,10 @@ export interface TasksWorld {
 }
 
 const signal = new AbortController().signal;
-const stranger = (arn: string, n = 0) => arn.replace(/[^/]+$/, n.toString(16).padStart(32, "0"));
 
-export function tasksContract(name: string, open: () => Promise<TasksWorld>): void {
+export function tasksContract(name: string, open: () => Promise<TasksWorld>, differences: Differences = {}): void {
   describe(`Tasks: ${name}`, () => {
+    const { it, close } = cases(differences);
     let world: TasksWorld;
     let first = "";
     beforeAll(async () => {
@@ -32,38 +33,38 @@ export function tasksContract(name: string, open: () => Promise<TasksWorld>): vo
       return task;
     };
 
-    test("a running task is described with the ids of its containers", async () => {
+    it("a running task is described with the ids of its containers", async () => {
       const task = await one(first);
       expect(task).toMatchObject({ taskArn: first, desiredStatus: "RUNNING", group: `service:${world.service}`, stoppedReason: null });
       expect(task.taskDefinitionArn).toMatch(/:task-definition\/[^:]+:\d+$/);
       expect(task.containers[0]?.runtimeId).toMatch(/^[0-9a-f]{64}$/);
     });
 
-    test("what ECS does not know is missing, and its neighbours are described", async () => {
+    it("what ECS does not know is missing, and its neighbours are described", async () => {
       const unknown = stranger(first);
       const { tasks, missing } = await world.tasks.describe([unknown, first], signal);
       expect(tasks.map(({ taskArn }) => taskArn)).toEqual([first]);
       expect(missing).toEqual([unknown]);
     });
 
-    test("more tasks than one call takes are all asked for", async () => {
+    it("more tasks than one call takes are all asked for", async () => {
       const many = Array.from({ length: 130 }, (_, n) => stranger(first, n));
       const { tasks, missing } = await world.tasks.describe([...many, ...world.taskArns], signal);
       expect(missing).toHaveLength(130);
       expect(tasks.map(({ taskArn }) => taskArn).sort()).toEqual([...world.taskArns].sort());
     });
 
-    test("the tags of a service are read, and an unknown service is an error", async () => {
+    it("the tags of a service are read, and an unknown service is an error", async () => {
       expect(await world.tasks.serviceTags(world.service, signal)).toEqual({ team: "shop" });
       await expect(world.tasks.serviceTags("nobody", signal)).rejects.toThrow();
     });
 
-    test("a container instance is found by its machine", async () => {
+    it("a container instance is found by its machine", async () => {
       expect(await world.tasks.instanceByEc2Id(world.instance.ec2InstanceId, signal)).toBe(world.instance.arn);
       expect(await world.tasks.instanceByEc2Id("i-00000000000000000", signal)).toBeNull();
     });
 
-    test("a stopped task is accepted, accepted again, STOPPED in time, still on its instance, and replaced", async () => {
+    it("a stopped task is accepted, accepted again, STOPPED in time, still on its instance, and replaced", async () => {
       const { containerInstanceArn } = await one(first);
       if (containerInstanceArn === null) throw new Error("no container instance");
       expect(await world.tasks.listOnInstance(containerInstanceArn, signal)).toContain(first);
@@ -76,16 +77,9 @@ export function tasksContract(name: string, open: () => Promise<TasksWorld>): vo
       for (const other of world.taskArns.slice(1)) expect((await one(other)).desiredStatus).toBe("RUNNING");
     });
 
-    test("a task that ECS does not know is gone", async () => {
+    it("a task that ECS does not know is gone", async () => {
       expect(await world.tasks.stop(stranger(first), "falco-responder: a test", signal)).toBe("gone");
     });
+    close();
   });
-}
-
-export async function until(holds: () => Promise<boolean>, wait: () => Promise<void>, looks = 120): Promise<void> {
-  for (let look = 0; look < looks; look++) {
-    if (await holds()) return;
-    await wait();
-  }
-  throw new Error("did not happen");
 }

@@ -12,7 +12,8 @@ import { describe } from "vitest";
 import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import { ecsCluster } from "../playbooks/builders.ts";
-import { type TasksWorld, tasksContract, until } from "./tasks.suite.ts";
+import { until } from "./cases.ts";
+import { type TasksWorld, tasksContract } from "./tasks.suite.ts";
 
 /** Set by the lab, which patches what the emulator lacks of ECS (lab/emulator). */
 const endpoint = process.env["AWS_ENDPOINT_URL"];

@@ -14,7 +14,8 @@ import {
   tasksOf,
   waitFor,
 } from "../../lab/lab.ts";
-import { invoke, type Ledger, openWorld, type World } from "./world.ts";
+import type { Ledger } from "./ledger.ts";
+import { invoke, openWorld, type World } from "./world.ts";
 
 const OFFENDERS = 40;
 const ROUNDS = 25;

@@ -1,13 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { expect } from "vitest";
-import type { AlertBody, IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
-import type { Item } from "#shared/ports/table.ts";
+import type { AlertBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import {
   type Aws,
   awsOf,
@@ -38,6 +35,7 @@ import {
   writeConfig,
 } from "../../lab/lab.ts";
 import { loadConfig } from "../../packaging/config.ts";
+import { type Ledger, readLedger } from "./ledger.ts";
 import { allowedBy, leaveRun, type Run } from "./rights-used.ts";
 
 /** The deployed service on an emulator of its own, with an ECS service and (on the shared control plane) a Deployment at work. */
@@ -58,14 +56,6 @@ export interface World {
   /** What the functions have called so far, and what their roles allow. */
   run(): Run;
   stop(): Promise<void>;
-}
-
-/** What stands in the ledger, unpacked. */
-export interface Ledger {
-  readonly items: readonly Item[];
-  readonly alerts: readonly AlertBody[];
-  readonly incidents: readonly IncidentBody[];
-  readonly receipts: readonly ReceiptBody[];
 }
 
 export const SERVICE = "checkout";
@@ -150,19 +140,6 @@ const sharedPlane = (): Plane => {
 const missing = (what: string): never => {
   throw new Error(what);
 };
-
-async function readLedger(client: DynamoDBClient, TableName: string): Promise<Ledger> {
-  const documents = DynamoDBDocumentClient.from(client);
-  const items: Item[] = [];
-  let from: Record<string, unknown> | undefined;
-  do {
-    const page = await documents.send(new ScanCommand({ TableName, ConsistentRead: true, ...(from ? { ExclusiveStartKey: from } : {}) }));
-    items.push(...((page.Items ?? []) as Item[]));
-    from = page.LastEvaluatedKey;
-  } while (from);
-  const bodies = <T>(type: string): T[] => items.filter((item) => item.type === type).map((item) => JSON.parse(String(item["body"])) as T);
-  return { items, alerts: bodies("alert"), incidents: bodies("incident"), receipts: bodies("receipt") };
-}
 
 async function readBucket({ s3 }: Aws, Bucket: string): Promise<ReadonlyMap<string, string>> {
   const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));

@@ -22,7 +22,8 @@ export class FakeMarks extends Answers<keyof TaskMarks> implements TaskMarks {
   protect(taskArn: string, minutes: number | null): ReturnType<TaskMarks["protect"]> {
     return this.answer("protect", () => {
       if (this.refuses !== null) return { kind: "refused", because: this.refuses };
-      if (!this.#ofService(taskArn)) return { kind: "refused", because: "TASK_NOT_VALID" };
+      const ending = this.#ecs.task(taskArn)?.desiredStatus === "STOPPED";
+      if (ending || !this.#ofService(taskArn)) return { kind: "refused", because: "TASK_NOT_VALID" };
       if (minutes === null) this.#ecs.protections.delete(taskArn);
       else this.#ecs.protections.set(taskArn, this.#ecs.nowMs() + minutes * 60_000);
       return { kind: "set", untilMs: this.#ecs.protections.get(taskArn) ?? null };

@@ -1,4 +1,5 @@
 import { PipelineError } from "#shared/domain/error.ts";
+import { lastPart } from "#shared/playbooks/words.ts";
 import type { Scaling, ServiceFacts, Services, Suspended } from "#shared/ports/services.ts";
 import { Answers } from "./answers.ts";
 import type { FakeEcs } from "./tasks.ts";
@@ -22,8 +23,10 @@ export class FakeServices extends Answers<keyof Services> implements Services {
     this.scalings.set(service, { minCapacity: 1, maxCapacity: 10, suspended, ...given });
   }
 
-  describe(service: string): Promise<ServiceFacts | null> {
+  /** By name or ARN. */
+  describe(nameOrArn: string): Promise<ServiceFacts | null> {
     return this.answer("describe", () => {
+      const service = lastPart(nameOrArn);
       const found = this.#ecs.services.get(service);
       if (found === undefined) return null;
       const living = this.#ecs.living(service);

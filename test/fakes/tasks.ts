@@ -243,7 +243,7 @@ export class FakeEcs extends Answers<keyof Tasks> implements Tasks {
   /** Undefined: nowhere. */
   #placeFor({ instance }: FakeService): string | null | undefined {
     if (instance === null || this.#takesTasks(instance)) return instance;
-    return [...this.instances.values()].find(({ status }) => status === "ACTIVE")?.arn;
+    return [...this.instances.values()].find(({ status, agentConnected }) => status === "ACTIVE" && agentConnected)?.arn;
   }
 
   /** What the test made no instance of is one that takes tasks. */

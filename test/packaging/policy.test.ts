@@ -224,6 +224,24 @@ describe("policy.yml", () => {
       "13:57 rules[0].actions[0].params",
       "grace_period_seconds",
     ],
+    [
+      "a required parameter that is missing",
+      change(POLICY, "ecs:stop-task", "ecs:isolate-instance"),
+      "13:15 rules[0].actions[0]",
+      "security_group must name the group",
+    ],
+    [
+      "an action that refuses every target, with what to name instead",
+      change(POLICY, "ecs:stop-task", "ecs:isolate-task"),
+      "13:15 rules[0].actions[0]",
+      "ecs:isolate-task refuses every target: no API cuts a running ECS task off",
+    ],
+    [
+      "such an action with parameters",
+      change(POLICY, "[ecs:stop-task]", "[{ action: 'ecs:isolate-task', params: { security_group: sg-01234567 } }]"),
+      "13:25 rules[0].actions[0].action",
+      "name ecs:stop-task, and ecs:isolate-instance where the host may be lost too",
+    ],
     ["an unknown channel", change(POLICY, "[team]", "[taem]"), "14:14 rules[0].notify[0]", 'did you mean "team"?'],
     ["an unknown mode", change(POLICY, "mode: enforce", "mode: enforced"), "2:7 mode", 'did you mean "enforce"?'],
     [
@@ -243,6 +261,19 @@ describe("policy.yml", () => {
     const lines = told(loaded);
     const start = `policy.yml:${where}: `;
     expect(lines.some((line) => line.startsWith(start) && line.includes(message)) ? [] : lines).toEqual([]);
+  });
+
+  test.each([
+    "ecs:tag-task",
+    "ecs:protect-task",
+    "ecs:revoke-role-sessions",
+    "ecs:scale-service-to-zero",
+    "ecs:stop-task",
+    "ecs:drain-instance",
+    "{ action: 'ecs:isolate-instance', params: { security_group: sg-0123456789abcdef0 } }",
+    "{ action: 'aws:invoke-lambda', params: { function: 'arn:aws:lambda:eu-central-1:111122223333:function:mine' } }",
+  ])("%s compiles: nothing but a wrong parameter is objected to before there is a target", (action) => {
+    expect(policyOf(change(POLICY, "ecs:stop-task", action)).rules[0]?.actions).toHaveLength(1);
   });
 
   test("an action that no registered cluster can take is an error; beside one that fits it is not", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ACTIONS } from "#shared/domain/action.ts";
+import { ACTIONS, fits } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
@@ -11,6 +11,7 @@ import { fakeAccess, type Given } from "../fakes/cluster-access.ts";
 import { FakeKubernetes } from "../fakes/pods.ts";
 import { FakeEcs } from "../fakes/tasks.ts";
 import { ecsCluster, entry, found, kubeCluster, NOW, never, testClock } from "./builders.ts";
+import { EcsStage } from "./ecs-stage.ts";
 
 const reachIn = (cluster: Cluster, given: Given): Reach => ({
   cluster,
@@ -57,12 +58,37 @@ function because(planning: Planning): string {
 }
 
 describe("every playbook", () => {
-  test("stands under its own name, says its rights and that it cannot be undone", () => {
+  test("stands under its own name, and says its rights and what can be taken back, or why not", () => {
     expect(Object.keys(playbooks).sort()).toEqual([...ACTIONS].sort());
     for (const [name, playbook] of Object.entries(playbooks)) {
       expect(playbook.name).toBe(name);
-      expect(playbook.needs.iam.length + playbook.needs.rbac.length).toBeGreaterThan(0);
-      expect(playbook.undo).toMatchObject({ possible: false, because: expect.stringMatching(/\S/) });
+      const rights = playbook.needs.iam.length + playbook.needs.rbac.length;
+      // What never acts needs no right.
+      expect(rights === 0).toBe(playbook.never !== undefined);
+      expect(playbook.undo.possible ? playbook.undo.says : playbook.undo.because).toMatch(/\S/);
+      // What is undone was kept before anything was touched.
+      expect(playbook.prepare !== undefined).toBe(playbook.undo.possible);
+    }
+    const undoable = Object.values(playbooks).filter(({ undo }) => undo.possible);
+    expect(undoable.map(({ name }) => name).sort()).toEqual([
+      "ecs:drain-instance",
+      "ecs:isolate-instance",
+      "ecs:protect-task",
+      "ecs:revoke-role-sessions",
+      "ecs:scale-service-to-zero",
+      "ecs:tag-task",
+    ]);
+  });
+
+  test("refuses a kind of target that it is not for, and every refusal of its plan has words", async () => {
+    const { workload: task } = await taskWorld();
+    const { workload: pod } = await podWorld();
+    for (const [name, playbook] of Object.entries(playbooks)) {
+      for (const workload of [task, pod]) {
+        const planning = playbook.plan(workload, {}, occasion);
+        if (!fits(playbook.name, workload.kind)) expect(because(planning), name).toContain(`the target is a ${workload.kind}`);
+        if (planning.kind === "refused") expect(planning.because, name).toMatch(/\S/);
+      }
     }
   });
 
@@ -128,7 +154,45 @@ describe("ecs:stop-task", () => {
     expect(await stop.verify(plan, {}, reach, never)).toMatchObject({ kind: "done" });
   });
 
-  test("an agent that has lost its connection is pending, never done", async () => {
+  test("a disconnected agent is told once hearing of the stop would have taken too long; done with the true time when it is back", async () => {
+    const stage = new EcsStage();
+    const step = stage.action("ecs:stop-task");
+    const instance = stage.aws.instances.at(stage.here);
+    instance.agentConnected = false;
+    const { kept = {} } = await step.execute({});
+    stage.tick();
+    const before = await step.verify(kept);
+    expect(before).toMatchObject({ kind: "pending", begun: true });
+    expect(before.because).not.toContain("disconnected");
+    stage.later(40_000);
+    expect(await step.verify(kept)).toMatchObject({
+      kind: "pending",
+      begun: true,
+      because: expect.stringMatching(/agent .* disconnected: the container may run on; next best: ecs:isolate-instance or terminate/),
+    });
+    instance.agentConnected = true;
+    expect((await step.verify(kept)).because).not.toContain("disconnected");
+    stage.later(1_500);
+    stage.tick();
+    stage.later(60_000);
+    expect(await step.verify(kept)).toMatchObject({ kind: "done", because: "ECS reports the task STOPPED, 41.5 s after StopTask" });
+    // The note of the request was lost with its owner: no time is made up.
+    expect((await step.verify({})).because).toBe("ECS reports the task STOPPED at 2026-03-01T12:00:41Z");
+  });
+
+  test("where container instances cannot be asked about, or ECS does not answer, what is known is told", async () => {
+    const stage = new EcsStage();
+    const step = stage.action("ecs:stop-task");
+    stage.aws.instances.at(stage.here).agentConnected = false;
+    await step.execute({});
+    stage.aws.instances.fail("describe", new PipelineError("aws_denied", "no"));
+    expect((await step.verify({})).because).toContain("the agent reports RUNNING");
+    const reach = { ...stage.reach, access: fakeAccess({ tasks: stage.aws.ecs }) };
+    expect((await stop.verify(step.plan, {}, reach, never)).because).toContain("the agent reports RUNNING");
+    expect((await step.verify({})).because).toContain("disconnected");
+  });
+
+  test("a task whose agent does not stop it is pending, never done", async () => {
     const { ecs, plan, reach } = await taskWorld();
     ecs.ticksToStop = Number.POSITIVE_INFINITY;
     await stop.execute(plan, {}, reach, never);

@@ -100,6 +100,19 @@ describe("ecs:tag-task", () => {
     expect((await step.undo(kept)).kind).toBe("nothing");
   });
 
+  test("taking it back while the task ends, or before ECS shows it, claims no more than that", async () => {
+    const stage = new EcsStage();
+    const step = stage.action("ecs:tag-task");
+    const { kept } = await step.done();
+    stage.aws.marks.untag = () => Promise.resolve("untagged");
+    expect((await step.undo(kept)).kind).toBe("requested");
+    stage.aws.marks.untag = (taskArn) => {
+      stage.aws.ecs.change(taskArn, { desiredStatus: "STOPPED" });
+      return Promise.resolve("gone");
+    };
+    expect((await step.undo(kept)).kind).toBe("nothing");
+  });
+
   test("an answer that says nothing of the task is an error that may pass", async () => {
     const stage = new EcsStage();
     const step = stage.action("ecs:tag-task");

@@ -130,7 +130,7 @@ function remarksOn(residents: readonly Resident[], agentConnected: boolean): rea
   const daemons = residents.filter(({ daemon }) => daemon);
   const offender = residents.find((resident) => resident.offender);
   return [
-    `${many(moving.length, "service task")} on the instance ${moving.length === 1 ? "is" : "are"} stopped and replaced elsewhere${servicesOf(moving)}, as fast as minimumHealthyPercent and maximumPercent allow.`,
+    `${many(moving.length, "service task")} on the instance ${moving.length === 1 ? "is" : "are"} stopped and replaced elsewhere${servicesOf(moving)}, as fast as minimumHealthyPercent and maximumPercent allow; one that is protected from scale-in may stay until that ends.`,
     ...(alone.length === 0 ? [] : [`${many(alone.length, "standalone task")} there ${runOn(alone)}.`]),
     ...(offender !== undefined && moves(offender)
       ? ["The offender is replaced too, with the same image and hole, and its evidence goes with it."]
