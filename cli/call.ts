@@ -65,7 +65,10 @@ export async function ask(url: string, request: OperateRequest, region: string |
 async function read(answer: Response): Promise<Answer> {
   const text = await answer.text();
   if (answer.status === 403 && !text.includes("falco-responder/answer/1"))
-    throw new CallError("AWS refuses this request", "your principal needs lambda:InvokeFunctionUrl on the operate function");
+    throw new CallError(
+      "AWS refuses this request",
+      "your principal needs lambda:InvokeFunctionUrl and lambda:InvokeFunction (via function URL) on the operate function: docs/permissions.md",
+    );
   try {
     const value = JSON.parse(text) as { readonly schema?: unknown } & Answer;
     if (value.schema === "falco-responder/answer/1") return value;

@@ -34,7 +34,8 @@ Examples:
   falco-responder approve 1f0c2d3e4a5b6c7d --action ecs:scale-service-to-zero
   falco-responder undo 1f0c2d3e4a5b6c7d --action ecs:scale-service-to-zero --stage prod
 
-Needs lambda:InvokeFunctionUrl on the operate function (and lambda:GetFunctionUrlConfig, unless --url is given).
+Needs lambda:InvokeFunctionUrl, and lambda:InvokeFunction under the condition lambda:InvokedViaFunctionUrl, on the operate function
+(and lambda:GetFunctionUrlConfig, unless --url is given): docs/permissions.md, "People".
 Exit codes: 0 done, 1 refused (the reason says what to do), 2 wrong usage, 3 the service cannot be reached.`,
   );
 

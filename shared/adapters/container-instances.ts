@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-ecs";
 import { askAws, isAws } from "#shared/adapters/aws-error.ts";
 import { refusedFor } from "#shared/adapters/ecs-failure.ts";
+import { gather } from "#shared/adapters/gather.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { ContainerInstances, InstanceFacts } from "#shared/ports/container-instances.ts";
@@ -13,21 +14,35 @@ import type { ContainerInstances, InstanceFacts } from "#shared/ports/container-
 /** From which an instance may go to the other. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-life-cycle.html */
 const SETTABLE: readonly string[] = ["ACTIVE", "DRAINING"];
 
+/** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html */
+const DESCRIBE_MAX = 100;
+
 export function containerInstances(client: Pick<ECSClient, "send">, cluster: Cluster): ContainerInstances {
   const ask = <T>(action: string, call: () => Promise<T>) => askAws(`ECS ${action} in cluster ${cluster.name}`, call);
   const rejected = (action: string, why: string) => new PipelineError("aws_rejected", `ECS ${action} in cluster ${cluster.name}: ${why}`);
 
-  const describe: ContainerInstances["describe"] = async (arn, abortSignal) => {
+  const described = gather<InstanceFacts | "missing" | PipelineError>(async (arns, abortSignal) => {
     const action = "DescribeContainerInstances";
-    const input = { cluster: cluster.awsName, containerInstances: [arn] };
-    const answer = await ask(action, () => client.send(new DescribeContainerInstancesCommand(input), { abortSignal }));
-    const instance = answer.containerInstances?.find(({ containerInstanceArn }) => containerInstanceArn === arn);
-    const reason = answer.failures?.[0]?.reason;
-    if (instance === undefined && reason === "MISSING") return null;
-    if (instance === undefined) throw rejected(action, reason ?? "not a word about the instance");
-    const facts = factsOf(instance);
-    if (facts === null) throw rejected(action, "an instance without status, agent or counts");
-    return facts;
+    const answers = new Map<string, InstanceFacts | "missing" | PipelineError>();
+    for (let start = 0; start < arns.length; start += DESCRIBE_MAX) {
+      const page = arns.slice(start, start + DESCRIBE_MAX);
+      const input = { cluster: cluster.awsName, containerInstances: page };
+      const answer = await ask(action, () => client.send(new DescribeContainerInstancesCommand(input), { abortSignal }));
+      for (const arn of page) {
+        const instance = answer.containerInstances?.find(({ containerInstanceArn }) => containerInstanceArn === arn);
+        const reason = answer.failures?.find((failure) => page.length === 1 || failure.arn === arn)?.reason;
+        if (instance !== undefined) answers.set(arn, factsOf(instance) ?? rejected(action, "an instance without status, agent or counts"));
+        else answers.set(arn, reason === "MISSING" ? "missing" : rejected(action, reason ?? "not a word about the instance"));
+      }
+    }
+    return answers;
+  }, DESCRIBE_MAX);
+
+  const describe: ContainerInstances["describe"] = async (arn, abortSignal) => {
+    const answer = (await described([arn], abortSignal)).get(arn);
+    if (answer === undefined) throw new Error(`instance ${arn} was asked for, and there is no answer about it`);
+    if (answer instanceof PipelineError) throw answer;
+    return answer === "missing" ? null : answer;
   };
 
   return {

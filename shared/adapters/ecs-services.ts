@@ -7,6 +7,7 @@ import {
 import { DescribeServicesCommand, type ECSClient, ListTasksCommand, type Service, UpdateServiceCommand } from "@aws-sdk/client-ecs";
 import { askAws } from "#shared/adapters/aws-error.ts";
 import type { ClientConfig } from "#shared/adapters/cluster-sessions.ts";
+import { gather } from "#shared/adapters/gather.ts";
 import { everyPage } from "#shared/adapters/pages.ts";
 import { tagsOf } from "#shared/adapters/tasks.ts";
 import { PipelineError } from "#shared/domain/error.ts";
@@ -15,6 +16,8 @@ import type { Scaling, ServiceFacts, Services } from "#shared/ports/services.ts"
 
 export const scalingClient = (config: ClientConfig): ApplicationAutoScalingClient => new ApplicationAutoScalingClient(config);
 
+/** https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html */
+const DESCRIBE_MAX = 10;
 /** The one dimension of an ECS service: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScalableTarget.html */
 const DIMENSION = { ServiceNamespace: "ecs", ScalableDimension: "ecs:service:DesiredCount" } as const;
 
@@ -28,17 +31,30 @@ export function ecsServices(
   const rejected = (action: string, why: string) => new PipelineError("aws_rejected", `${named(action)}: ${why}`);
   const resourceId = (service: string) => `service/${cluster.awsName}/${service.slice(service.lastIndexOf("/") + 1)}`;
 
+  const described = gather<ServiceFacts | "missing" | PipelineError>(async (services, abortSignal) => {
+    const action = "ECS DescribeServices";
+    const answers = new Map<string, ServiceFacts | "missing" | PipelineError>();
+    for (let start = 0; start < services.length; start += DESCRIBE_MAX) {
+      const page = services.slice(start, start + DESCRIBE_MAX);
+      const input = { cluster: cluster.awsName, services: page, include: ["TAGS" as const] };
+      const answer = await ask(action, () => client.send(new DescribeServicesCommand(input), { abortSignal }));
+      for (const service of page) {
+        const found = answer.services?.find(({ serviceName, serviceArn }) => serviceName === service || serviceArn === service);
+        const failure = answer.failures?.find(({ arn }) => page.length === 1 || arn === service || arn?.endsWith(`/${service}`));
+        const facts = found === undefined ? null : factsOf(found);
+        if (found === undefined && failure?.reason === "MISSING") answers.set(service, "missing");
+        else answers.set(service, facts ?? rejected(action, failure?.reason ?? "not a word about the service, or not all of it"));
+      }
+    }
+    return answers;
+  }, DESCRIBE_MAX);
+
   return {
     async describe(service, abortSignal) {
-      const action = "ECS DescribeServices";
-      const input = { cluster: cluster.awsName, services: [service], include: ["TAGS" as const] };
-      const answer = await ask(action, () => client.send(new DescribeServicesCommand(input), { abortSignal }));
-      const found = answer.services?.find(({ serviceName, serviceArn }) => serviceName === service || serviceArn === service);
-      const reason = answer.failures?.[0]?.reason;
-      if (found === undefined && reason === "MISSING") return null;
-      const facts = found === undefined ? null : factsOf(found);
-      if (facts === null) throw rejected(action, reason ?? "not a word about the service, or not all of it");
-      return facts;
+      const answer = (await described([service], abortSignal)).get(service);
+      if (answer === undefined) throw new Error(`service ${service} was asked for, and there is no answer about it`);
+      if (answer instanceof PipelineError) throw answer;
+      return answer === "missing" ? null : answer;
     },
 
     async setDesiredCount(service, desiredCount, abortSignal) {

@@ -6,7 +6,7 @@ import type { Item } from "#shared/ports/table.ts";
 
 /**
  * awaiting: a person is asked. given: a person has said yes, a lane is to carry it out. carried: it did, or found that it cannot be done.
- * denied: a person said no. expired: nobody said anything in time.
+ * denied: a person said no. expired: nobody said anything in time, or it was held all the same: the next alert asks again.
  */
 export type OrderState = "awaiting" | "given" | "carried" | "denied" | "expired";
 

@@ -120,5 +120,9 @@ const receiptOf = (receipt: Receipt) => ({
   requestedAt: iso(receipt.requestedAtMs),
   verifiedAt: iso(receipt.verifiedAtMs),
   undoable: receipt.undo.possible,
+  /** It tells of the undoing of the action. */
+  undoing: receipt.undoing === true,
+  subject: receipt.subject === undefined ? null : short(receipt.subject),
+  remarks: (receipt.remarks ?? []).slice(0, LISTED).map(short),
   evidence: receipt.evidence.kind === "kept" ? short(receipt.evidence.key) : null,
 });

@@ -185,9 +185,16 @@ function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary
         return [workload.uid, workloadName(workload)] as const;
       }),
   );
+  const orders = items.filter(({ type }) => type === "order").map(readOrder);
+  const approver = ({ target, ...receipt }: Receipt): string | null =>
+    orders.find(
+      (order) =>
+        order.verb === (receipt.undoing === true ? "undo" : "approve") &&
+        order.target === target &&
+        order.key === keyOfReceipt({ target, ...receipt }),
+    )?.by ?? null;
   const who = (uid: string): string => targets.get(uid) ?? uid;
   const receipts = items.filter(({ type }) => type === "receipt").map((item) => unpack<ReceiptBody>(item, "receipt").receipt);
-  const orders = items.filter(({ type }) => type === "order").map(readOrder);
   const waiting = orders.filter(({ state }) => state === "awaiting" || state === "given" || state === "denied");
   const { incident, cluster, rule, state } = about;
   return {
@@ -206,7 +213,7 @@ function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary
           state: receipt.undoing === true ? (isFinal(receipt.outcome) ? `undo ${receipt.outcome}` : "undo requested") : receipt.outcome,
           because: receipt.because,
           undo: receipt.undo.possible ? receipt.undo.says : receipt.undo.because,
-          by: null,
+          by: approver(receipt),
         }),
       ),
       ...waiting.map(

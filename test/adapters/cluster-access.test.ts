@@ -198,7 +198,7 @@ const secrets = { read: () => Promise.resolve("token") };
 test.each<[string, Partial<ClusterAccess>, readonly string[]]>([
   ["respond-ecs", ecsOpeners(), ["tasks", "services", "marks", "instances", "definitions", "logs", "functions"]],
   ["respond-kubernetes", kubernetesOpeners(secrets), ["pods", "functions"]],
-  ["respond-wide", wideOpeners(), ["tasks", "services", "instances", "network", "roles", "definitions"]],
+  ["respond-wide", wideOpeners(), ["tasks", "services", "instances", "network", "roles", "definitions", "logs"]],
   ["sweep", sweepOpeners(secrets), ["tasks", "pods", "services", "marks", "instances", "network", "roles"]],
 ])("%s opens what it is made for, and refuses the rest as a fault of the deployment", async (_name, openers, kinds) => {
   const cluster = { ...ecsCluster, access: { server: "https://kube.example", caData: CA, tokenSecret: "s" } };

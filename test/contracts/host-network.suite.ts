@@ -81,6 +81,7 @@ export function hostNetworkContract(name: string, open: () => Promise<HostNetwor
       await expect(set([world.groups.closed, "sg-00000000000000000"])).rejects.toMatchObject({ code: "aws_rejected" });
       await expect(set([])).rejects.toThrow();
       await untouched();
+      expect(await set([world.groups.web, world.groups.base])).toBe("set");
     });
     close();
   });

@@ -88,13 +88,15 @@ export function servicesContract(name: string, open: () => Promise<ServicesWorld
       await until(async () => (await one(world.service)).desiredCount === 1, world.wait, 20);
     });
 
-    it("a count that is set again gives as many tasks, also when it is set twice, and is no new deployment", async () => {
+    it("a count gives as many tasks, up and down, also when it is set twice, and is no new deployment", async () => {
       const { taskDefinitionArn } = await one(world.service);
-      await world.services.setDesiredCount(world.service, 2, signal);
-      await world.services.setDesiredCount(world.service, 2, signal);
-      await until(running(2), world.wait);
-      expect(await one(world.service)).toMatchObject({ desiredCount: 2, taskDefinitionArn });
-      expect(await world.services.tasksOf(world.service, signal)).toHaveLength(2);
+      for (const count of [3, 2]) {
+        await world.services.setDesiredCount(world.service, count, signal);
+        await world.services.setDesiredCount(world.service, count, signal);
+        await until(running(count), world.wait);
+        expect(await one(world.service)).toMatchObject({ desiredCount: count, taskDefinitionArn });
+        expect(await world.services.tasksOf(world.service, signal)).toHaveLength(count);
+      }
     });
     close();
   });

@@ -64,6 +64,15 @@ describe(DRAIN, () => {
     expect((await step.undo(kept)).kind).toBe("nothing");
   });
 
+  test("an instance that somebody drained meanwhile is not asked for again", async () => {
+    const stage = new EcsStage();
+    const step = stage.action(DRAIN);
+    const { kept } = await step.ready();
+    stage.aws.instances.at(stage.here).status = "DRAINING";
+    expect((await step.execute(kept)).kind).toBe("accepted");
+    expect(stage.aws.instances.calls).not.toContain("setStatus");
+  });
+
   test("a state that forbids it meanwhile is a conflict", async () => {
     const stage = new EcsStage();
     const step = stage.action(DRAIN);

@@ -168,6 +168,18 @@ describe(REVOKE, () => {
     expect(document(stage)).toBeUndefined();
   });
 
+  test("the deny that another incident wrote at the same time is not taken for ours", async () => {
+    const stage = new EcsStage();
+    const step = stage.action(REVOKE);
+    const { prepared } = await step.done();
+    const theirs = (document(stage) ?? "").replace("FalcoResponder0123456789abcdef", "FalcoResponderfedcba9876543210");
+    stage.aws.roles.policies("web-task").set(POLICY, theirs);
+    expect((await step.verify(prepared)).kind).toBe("done");
+    stage.later(HOURS_12);
+    expect((await step.undo(prepared)).kind).toBe("changed");
+    expect(document(stage)).toBe(theirs);
+  });
+
   test("is not taken back before the longest session has ended", async () => {
     const stage = new EcsStage();
     const step = stage.action(REVOKE);

@@ -22,6 +22,13 @@ describe(SCALE, () => {
     expect([wanted(stage), suspended(stage)]).toEqual([0, ALL]);
     expect(stage.aws.ecs.stopCalls.map(({ taskArn }) => taskArn)).toEqual([stage.offender.taskArn]);
     expect(await step.verify(kept)).toMatchObject({ kind: "pending", begun: true });
+    // The offender has stopped; its sibling was told to, and runs still.
+    stage.tick(1);
+    expect(await step.verify(kept)).toMatchObject({
+      kind: "pending",
+      begun: true,
+      because: expect.stringContaining("1 task still stopping"),
+    });
     stage.tick();
     expect((await step.verify(kept)).kind).toBe("done");
     expect(stage.aws.ecs.living("web")).toEqual([]);
@@ -209,6 +216,22 @@ describe(SCALE, () => {
       stage.aws.services.scalings.clear();
       expect(await step.undo(kept)).toMatchObject({ kind: "changed", because: expect.stringContaining("no longer scaled") });
       expect(wanted(stage)).toBe(2);
+    });
+
+    test("scaling that came after preparing and is suspended: without the note of what it was, that is said and it stays", async () => {
+      const stage = new EcsStage();
+      stage.aws.services.scalings.clear();
+      const step = stage.action(SCALE);
+      const { kept } = await step.ready();
+      stage.aws.services.scale("web");
+      const executed = await step.execute(kept);
+      expect(await step.undo(kept)).toMatchObject({
+        kind: "changed",
+        because: expect.stringMatching(/not known from what.*desired count 2/),
+      });
+      expect(suspended(stage)).toEqual(ALL);
+      expect((await step.undo(executed.kept ?? kept)).kind).toBe("undone");
+      expect([wanted(stage), suspended(stage)]).toEqual([2, NONE]);
     });
 
     test.each([

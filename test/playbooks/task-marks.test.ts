@@ -170,16 +170,19 @@ describe("ecs:protect-task", () => {
     },
   );
 
-  test("protected by somebody between preparing and executing: left as it is, and their expiry is not taken for ours", async () => {
-    const stage = new EcsStage();
-    const step = stage.action("ecs:protect-task", { minutes: 60 });
-    const { kept } = await step.ready();
-    stage.aws.ecs.protections.set(stage.offender.taskArn, NOW + 30 * MINUTE);
-    expect(await step.execute(kept)).toMatchObject({ kind: "conflict" });
-    expect(await step.verify(kept)).toMatchObject({ kind: "unknown" });
-    expect(await step.undo(kept)).toMatchObject({ kind: "changed" });
-    expect(until(stage)).toBe(NOW + 30 * MINUTE);
-  });
+  test.each([30, 600])(
+    "protected by somebody for %i min between preparing and executing: left as it is, and their expiry is not taken for ours",
+    async (minutes) => {
+      const stage = new EcsStage();
+      const step = stage.action("ecs:protect-task", { minutes: 60 });
+      const { kept } = await step.ready();
+      stage.aws.ecs.protections.set(stage.offender.taskArn, NOW + minutes * MINUTE);
+      expect(await step.execute(kept)).toMatchObject({ kind: "conflict" });
+      expect(await step.verify(kept)).toMatchObject({ kind: "unknown" });
+      expect(await step.undo(kept)).toMatchObject({ kind: "changed" });
+      expect(until(stage)).toBe(NOW + minutes * MINUTE);
+    },
+  );
 
   test("what ECS refuses is a conflict with its reason", async () => {
     const stage = new EcsStage();

@@ -10,8 +10,10 @@ import { keepEvidence } from "#shared/pipeline/respond/evidence.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
 import { type Claim, claimItem, type Held, leaseFrom, readClaim, settle, storeClaim } from "#shared/pipeline/respond/settle.ts";
+import { inTurn } from "#shared/pipeline/respond/turn.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { type Plan, undoOf } from "#shared/playbooks/playbook.ts";
+import type { Write } from "#shared/ports/table.ts";
 
 type Act = Extract<Decision, { readonly kind: "act" }>;
 
@@ -88,22 +90,22 @@ async function claimAndCarryOut(
     const nowMs = clock.now();
     const { body, subject, rule } = recorded;
     const spending = { action: plan.action, workload: plan.workload, alert: body.alert, subject, rule };
-    const budget = await spend(spending, policy, table, nowMs, signal);
-    if (!budget.ok) return await hold(recorded, decision, budget.because, evidence, ports, signal);
     const claim = { ...newClaim(recorded, plan, evidence, ports.newId(), nowMs), ...anew(earlier) };
     const version = (earlier?.version ?? 0) + 1;
-    const result = await table.transact(
-      [
-        {
-          op: "put",
-          item: claimItem(claim, version, nowMs),
-          when: earlier === null ? { kind: "absent" } : { kind: "version", version: earlier.version },
-        },
-        { op: "check", key: SWITCH, when: { kind: "not-paused" } },
-        ...budget.writes,
-      ],
-      signal,
-    );
+    const writes: readonly Write[] = [
+      {
+        op: "put",
+        item: claimItem(claim, version, nowMs),
+        when: earlier === null ? { kind: "absent" } : { kind: "version", version: earlier.version },
+      },
+      { op: "check", key: SWITCH, when: { kind: "not-paused" } },
+    ];
+    // The budgets of cluster and fleet are everybody's.
+    const result = await inTurn(table, async () => {
+      const budget = await spend(spending, policy, table, nowMs, signal);
+      return budget.ok ? await table.transact([...writes, ...budget.writes], signal) : budget;
+    });
+    if ("because" in result) return await hold(recorded, decision, result.because, evidence, ports, signal);
     if (result.ok) return await carryOut({ claim, version }, false, ports, signal);
     if (result.failed.includes(0)) {
       const there = await table.get(key, signal);

@@ -6,8 +6,11 @@ import type { Redelivery } from "#shared/ports/alert-queue.ts";
 
 export type BatchPorts = RespondPorts & { readonly redelivery: Redelivery };
 
-/** Alerts of so many groups at once: what waits for a cluster costs no CPU, and one slow cluster does not hold up the others. */
-const GROUPS_AT_ONCE = 5;
+/**
+ * Alerts of so many groups at once, as many as a batch has at most: what waits for a cluster costs no CPU, one slow cluster does not hold up
+ * the others, and what they ask ECS goes out together.
+ */
+const GROUPS_AT_ONCE = 10;
 
 /**
  * A batch of an alert queue: in order within a group, and after a failure the rest of that group is left for later too (a few times). What failed comes

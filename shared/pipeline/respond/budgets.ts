@@ -40,8 +40,10 @@ export async function spend(spending: Spending, policy: Policy, table: Table, no
   if (ACTION_FACTS[action].marks) return { ok: true, writes: [] };
   const owner = `${workload.cluster}/${ownerName(workload) ?? workload.uid}`;
   const writes: Write[] = [];
-  for (const [scope, limit] of limitsOf(spending, owner, policy)) {
-    const item = await table.get(budgetKey(scope), signal);
+  const limits = limitsOf(spending, owner, policy);
+  const items = await Promise.all(limits.map(([scope]) => table.get(budgetKey(scope), signal)));
+  for (const [position, [scope, limit]] of limits.entries()) {
+    const item = items[position] ?? null;
     const recent = item === null ? [] : unpack<BudgetBody>(item, "budget").recent;
     const admission = admit(recent, { owner, priority: alert.priority }, limit, nowMs);
     if (!admission.ok) return { ok: false, because: admission.because };

@@ -107,8 +107,10 @@ async function watch(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortS
     const seen = await verifyCalmly(held, reach, signal);
     if (seen.kind === "done") return await endAs(held, seen, ports, signal);
     if (seen.kind === "failed") return await endAs(held, seen, ports, signal);
-    if (clock.now() + BETWEEN_LOOKS_MS > untilMs) return await end(held, "requested", seen.because, null, ports, signal);
-    await clock.sleep(BETWEEN_LOOKS_MS, signal);
+    const nowMs = clock.now();
+    if (nowMs + BETWEEN_LOOKS_MS > untilMs) return await end(held, "requested", seen.because, null, ports, signal);
+    // All who watch look at the same moments: what they ask goes out in one call.
+    await clock.sleep(BETWEEN_LOOKS_MS - (nowMs % BETWEEN_LOOKS_MS), signal);
   }
 }
 
@@ -143,7 +145,8 @@ export async function end(
   const { claim } = held;
   const telling = tellingOf(outcome);
   const next = { ...settled(claim, outcome, claim.requestedAtMs), escalated: claim.escalated || telling === "unknown" };
-  const touched = next.requestedAtMs !== null && outcome !== "failed" && outcome !== "refused";
+  // An earlier owner may have done it and died before it could write so.
+  const touched = outcome === "done" || outcome === "requested" || outcome === "unknown";
   const receipt = receiptOf(
     next,
     outcome,

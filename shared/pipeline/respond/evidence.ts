@@ -37,8 +37,7 @@ export function keepEvidence(
   if (action.evidence === "none") return Promise.resolve({ kind: "none" });
   const there = kept.get(recorded);
   if (there !== undefined) return there;
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]);
-  const keeping = keep(recorded, workload, ports, bounded).catch((thrown: unknown): Evidence => {
+  const keeping = keep(recorded, workload, ports, signal).catch((thrown: unknown): Evidence => {
     kept.delete(recorded);
     return { kind: "failed", because: messageOf(thrown) };
   });
@@ -48,7 +47,8 @@ export function keepEvidence(
 
 async function keep(recorded: Recorded, workload: Workload, ports: RespondPorts, signal: AbortSignal): Promise<Evidence> {
   const { incident, body } = recorded;
-  const [world, alerts] = await Promise.all([worldOf(workload, ports, signal), alertsOf(incident, body, ports, signal)]);
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]);
+  const [world, alerts] = await Promise.all([worldOf(workload, ports, signal), alertsOf(incident, body, ports, bounded)]);
   const whole = JSON.stringify({
     schema: "falco-responder/evidence/2",
     incident,
@@ -63,7 +63,7 @@ async function keep(recorded: Recorded, workload: Workload, ports: RespondPorts,
   if (whole.length > MOST_CHARS) return { kind: "failed", because: `the evidence has ${whole.length} characters, more than ${MOST_CHARS}` };
   const name = createHash("sha256").update(whole).digest("hex").slice(0, 16);
   const key = `evidence/${incident}/${hashOf(workload.uid)}/${body.alert.id}-${name}.json`;
-  const { sha256 } = await ports.evidence.put(key, whole, "application/json", signal);
+  const { sha256 } = await ports.evidence.put(key, whole, "application/json", bounded);
   return { kind: "kept", key, sha256 };
 }
 
@@ -71,7 +71,7 @@ async function worldOf(workload: Workload, ports: RespondPorts, signal: AbortSig
   const reach = reachOf(workload.cluster, ports);
   if (workload.kind !== "task" || reach === null) return null;
   try {
-    return await taskEvidence(workload, reach, AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]));
+    return await taskEvidence(workload, reach, signal, AbortSignal.timeout(LOOK_MS));
   } catch (thrown) {
     return { missing: [messageOf(thrown)] };
   }

@@ -28,7 +28,8 @@ export async function carryOrder(incident: string, item: string, ports: RespondP
   // Not lost when this fails: the order is still given, and comes again.
   const next: OrderBody =
     outcome.againAtMs === null
-      ? { ...order, state: "carried", because: outcome.because }
+      ? // What was held though a person said yes is asked again by the next alert.
+        { ...order, state: outcome.isHeld === true ? "expired" : "carried", because: outcome.because }
       : { ...order, because: outcome.because, atMs: outcome.againAtMs };
   await ports.table.transact(
     [{ op: "put", item: orderItem(next, found.version + 1, nowMs), when: { kind: "version", version: found.version } }],
@@ -46,11 +47,13 @@ async function approved(order: OrderBody, ports: RespondPorts, signal: AbortSign
   if (recorded.target === null || reach === null) return { because: "the target or its cluster is no longer known", againAtMs: null };
   const decision = { kind: "act", action, rule, because: `approved by ${order.by ?? "(nobody)"}` } as const;
   const seen = await look(recorded.target.workload, reach.cluster, reach.access, signal);
-  const protection = protectionOf(ports.policy, seen.kind === "unverified" ? recorded.target.workload : seen.workload);
+  // As it is now, and as it was decided on: a task that has ended has lost its tags, and ECS may have forgotten it.
+  const protection =
+    (seen.kind === "unverified" ? null : protectionOf(ports.policy, seen.workload)) ?? protectionOf(ports.policy, recorded.target.workload);
   const isEnded = seen.kind !== "found" && !ACTION_FACTS[action.action].outlives ? seen.because : null;
   const objection = protection ?? isEnded;
   const acted = await act(recorded, decision, ports, signal, {
     objection: objection === null ? null : `approved, and not done: ${objection}`,
   });
-  return { because: objection === null ? acted : `${acted}: ${objection}`, againAtMs: null };
+  return { because: objection === null ? acted : `${acted}: ${objection}`, againAtMs: null, isHeld: acted === "held" };
 }

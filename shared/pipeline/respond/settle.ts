@@ -104,7 +104,8 @@ async function outcomeNotes(
   if (telling === null) return [];
   // What was told of the claim before is no longer all: another outcome is another message, the same one is not.
   const about = claim?.next.again === true ? `${telling} again: ${receipt.outcome}` : telling;
-  const undoing = receipt.undoing === true ? " undone" : "";
+  // An undo may be told more than once: not before then, changed by others, undone. Each of these is another message.
+  const undoing = receipt.undoing === true ? ` undone: ${receipt.outcome} ${receipt.because}` : "";
   const topic = topicOf(receipt.target, `${keyOfReceipt(receipt)}${undoing} ${about}`);
   const writes: Write[] = [];
   for (const channel of channels) {

@@ -13,6 +13,8 @@ import type { Undoing } from "#shared/playbooks/playbook.ts";
 export interface OrderOutcome {
   readonly because: string;
   readonly againAtMs: number | null;
+  /** A budget, the kill switch or a guard said no. */
+  readonly isHeld?: boolean;
 }
 
 /** Asked for and not seen yet: looked at again after this. */
@@ -23,7 +25,7 @@ const RECEIPT: Readonly<Record<Undoing["kind"], ReceiptOutcome>> = {
   nothing: "skipped",
   changed: "refused",
   requested: "requested",
-  early: "refused",
+  early: "requested",
 };
 
 /** Takes back what a claim did, as far as it is still as we made it, and leaves a receipt of its own. */
@@ -53,7 +55,7 @@ export async function undo(order: OrderBody, ports: RespondPorts, signal: AbortS
     because: seen.because,
     requestedAtMs,
     verifiedAtMs: seen.kind === "undone" ? clock.now() : null,
-    undo: { possible: false, because: "this is the undoing itself; a new alert or a person may act again" },
+    undo: { possible: false, because: "this is the undoing itself; the action is not taken on this target again in this incident" },
     evidence: { kind: "none" },
     undoing: true,
     ...(claim.action === "aws:invoke-lambda" ? { subject: String(claim.plan.params["function"]) } : {}),

@@ -36,14 +36,17 @@ type ContainerLog = {
   readonly lines: readonly { readonly atMs: number; readonly line: string }[];
 };
 
-/** Gathers in parallel within the signal's time. Never throws for the world: what is missing says so. */
-export async function taskEvidence(task: TaskWorkload, reach: Reach, signal: AbortSignal): Promise<TaskEvidence> {
+/**
+ * Gathers in parallel until `bound` aborts. Calls get the invocation's own signal, under which those of other alerts join them: none is called
+ * off for one alert's sake, it is only no longer waited for. Never throws for the world: what is missing says so.
+ */
+export async function taskEvidence(task: TaskWorkload, reach: Reach, signal: AbortSignal, bound: AbortSignal): Promise<TaskEvidence> {
   const missing: string[] = [];
   const part = async <T>(what: string, ask: () => Promise<T>): Promise<T | null> => {
     try {
-      return await ask();
+      return await untilAborted(ask(), bound);
     } catch (thrown) {
-      if (!(thrown instanceof PipelineError) && !signal.aborted) throw thrown;
+      if (!(thrown instanceof PipelineError) && !signal.aborted && !bound.aborted) throw thrown;
       missing.push(`${what}: ${messageOf(thrown)}`);
       return null;
     }
@@ -98,3 +101,16 @@ async function logsOf(
 }
 
 const isListed = (group: string, globs: readonly string[]): boolean => globs.some((glob) => globTest(glob)(group));
+
+/** The answer, or the bound's reason when that comes first. */
+async function untilAborted<T>(answer: Promise<T>, bound: AbortSignal): Promise<T> {
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const isOver = (): void => reject(bound.reason);
+  bound.addEventListener("abort", isOver, { once: true });
+  if (bound.aborted) isOver();
+  try {
+    return await Promise.race([answer, over]);
+  } finally {
+    bound.removeEventListener("abort", isOver);
+  }
+}

@@ -2,7 +2,7 @@ import type { ContainerDefinition, TaskDefinition } from "@aws-sdk/client-ecs";
 
 /** What `DEFINED` of the contract of TaskDefinitions describes, as ECS has it: with values that must not leave the adapter. */
 export const defined: { readonly definition: Partial<TaskDefinition>; readonly containers: readonly ContainerDefinition[] } = {
-  definition: { networkMode: "bridge", taskRoleArn: "arn:aws:iam::111122223333:role/web" },
+  definition: { networkMode: "bridge", pidMode: "host", ipcMode: "task", taskRoleArn: "arn:aws:iam::111122223333:role/web" },
   containers: [
     {
       name: "app",

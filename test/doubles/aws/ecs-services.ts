@@ -103,7 +103,8 @@ export function getTaskProtection(state: State, scope: Scope, input: GetTaskProt
 /**
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html : up to 10 tasks, 1 to 2880 minutes, 120 when not said.
  * Failures: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html . When exactly ECS says DEPLOYMENT_BLOCKED is
- * not verified: here, while a deployment waits for nothing but protected tasks.
+ * not verified: here, while a deployment waits for nothing but protected tasks. Nor that a task told to stop is TASK_NOT_VALID, as one of no
+ * service is.
  */
 export function updateTaskProtection(
   state: State,

@@ -1,3 +1,4 @@
+import { CloudWatchLogsClient, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   DescribeNetworkInterfacesCommand,
   DescribeSecurityGroupsCommand,
@@ -106,4 +107,27 @@ test("a policy that is none, one too many characters and a service-linked role a
   await put("web", "p", policy("y".repeat(room)));
   await expect(put("web", "p", policy("x".repeat(room + 1)))).rejects.toMatchObject({ name: "LimitExceededException" });
   await expect(put("web", "q", policy())).rejects.toMatchObject({ name: "LimitExceededException" });
+});
+
+test("the last lines come first, a page may be empty before them, and at the beginning the token given comes back", async () => {
+  const events = Array.from({ length: 5 }, (_, n) => ({ atMs: n, message: `line ${n}` }));
+  aws.world.logStream("/shop/web", "web/app/1", events, 1);
+  const logs = new CloudWatchLogsClient(aws.config());
+  const get = (input: object = {}, logStreamName = "web/app/1") =>
+    logs.send(new GetLogEventsCommand({ logGroupName: "/shop/web", logStreamName, limit: 3, ...input }));
+  const messages = async (input: object) => (await get(input)).events?.map(({ message }) => message);
+  const first = await get();
+  expect(first.events).toEqual([]);
+  const second = await get({ nextToken: first.nextBackwardToken });
+  expect(second.events?.map(({ timestamp }) => timestamp)).toEqual([2, 3, 4]);
+  const third = await get({ nextToken: second.nextBackwardToken });
+  expect(third.events?.map(({ timestamp }) => timestamp)).toEqual([0, 1]);
+  expect((await get({ nextToken: third.nextBackwardToken })).nextBackwardToken).toBe(third.nextBackwardToken);
+  aws.world.logStream("/shop/web", "web/app/2", events);
+  expect(await messages({ logStreamName: "web/app/2", startFromHead: true })).toEqual(["line 0", "line 1", "line 2"]);
+  expect(await messages({ logStreamName: "web/app/2", startTime: 1, endTime: 3 })).toEqual(["line 1", "line 2"]);
+  for (const wrong of [{ limit: 0 }, { limit: 10_001 }, { nextToken: "nonsense" }])
+    await expect(get(wrong)).rejects.toMatchObject({ name: "InvalidParameterException" });
+  await expect(get({}, "nobody")).rejects.toMatchObject({ name: "ResourceNotFoundException", message: expect.stringContaining("stream") });
+  await expect(get({ logGroupName: "/nobody" })).rejects.toThrow("group");
 });
