@@ -21,8 +21,6 @@ import {
 import { Aws } from "../doubles/aws/aws.ts";
 import type { TaskState } from "../doubles/aws/state.ts";
 import { readLedger } from "./ledger.ts";
-import { compareRights, leaveRun, type Run } from "./rights-used.ts";
-import { runOf } from "./world.ts";
 
 /** What the emulator lacks of ECS, EC2, IAM and scaling runs on the double: the deployed functions speak to it, over HTTP, as to AWS. */
 const SERVICES = ["ECS", "EC2", "IAM", "APPLICATION_AUTO_SCALING", "LAMBDA"] as const;
@@ -35,8 +33,6 @@ let deployment: Deployment;
 let operateUrl = "";
 let offender: TaskState;
 let sensor: EcsSensor;
-/** What the functions have called so far, on the emulator and on the double. */
-let run: () => Run;
 const invoked: string[] = [];
 const groups = { app: "", isolation: "" };
 let eni = "";
@@ -87,13 +83,6 @@ beforeAll(async () => {
   writeFileSync(policy, policyText(fn));
   const config = writeConfig(folder, emulator, { policy, channels: ["sns"], shop: { taskRoles: ["shop-*"] } });
   deployment = await deploy(emulator, { config });
-  const onEmulator = runOf(emulator, config, deployment);
-  run = () => {
-    const { calls, allowed } = onEmulator();
-    const onDouble = double.calls().map(({ accessKeyId, service, action }) => ({ principal: accessKeyId, service, action }));
-    return { calls: [...calls, ...onDouble], allowed };
-  };
-  closing.push(() => leaveRun(expect.getState().testPath ?? "", run()));
   operateUrl = await urlOf(`${deployment.stack}-operate`);
 }, 300_000);
 afterAll(async () => {
@@ -234,17 +223,4 @@ test("a request that is not signed, or not understood, changes nothing and says 
   expect(unsigned.status).toBe(403);
   expect(await responder("show", "nonsense")).toMatchObject({ code: 1, out: expect.stringContaining("16 hex digits") });
   expect(await responder("approve")).toMatchObject({ code: 2 });
-});
-
-test("what the functions have called is what their roles allow: the widest rights were used by respond-wide, and by no other", () => {
-  expect(compareRights([run()]).missing).toEqual([]);
-  const users = (action: string) => [
-    ...new Set(
-      run()
-        .calls.filter((call) => call.action === action)
-        .map(({ principal }) => principal),
-    ),
-  ];
-  for (const action of ["PutRolePolicy", "ModifyNetworkInterfaceAttribute"])
-    expect(users(action)).toEqual([`${deployment.stack}-respond-wide`]);
 });
