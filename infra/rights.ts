@@ -50,11 +50,10 @@ export const count: Statement = allow("CountSimilarAlerts", ["dynamodb:BatchWrit
 });
 
 /** Transactions are authorised as the writes in them. Nothing is ever deleted (TTL does that), and no right scans. */
-export const keepLedger: Statement = allow(
-  "KeepLedger",
-  ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
-  att("Ledger", "Arn"),
-);
+const ledger = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
+export const keepLedger: Statement = allow("KeepLedger", ledger, att("Ledger", "Arn"));
+/** A claim checks the kill switch beside what it writes. */
+export const claimInLedger: Statement = allow("ClaimInLedger", ["dynamodb:ConditionCheckItem", ...ledger], att("Ledger", "Arn"));
 export const findDue: Statement = allow("FindDue", ["dynamodb:Query"], sub(`\${Ledger.Arn}/index/due`));
 export const readStream: Statement = allow(
   "WokenByStream",

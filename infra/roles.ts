@@ -7,6 +7,7 @@ import type { DeployPlan } from "./plan.ts";
 import {
   ASSUMES,
   assume,
+  claimInLedger,
   count,
   failedTo,
   findDue,
@@ -52,7 +53,7 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
 
   // Hands over to the wide lane what only that may do.
   "respond-ecs": (plan) => [
-    keepLedger,
+    claimInLedger,
     receive("AlertsEcs"),
     send("AlertsEcsDead", "AlertsWide"),
     put("Evidence"),
@@ -62,7 +63,7 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   ],
 
   "respond-kubernetes": (plan) => [
-    keepLedger,
+    claimInLedger,
     receive("AlertsKubernetes"),
     send("AlertsKubernetesDead"),
     put("Evidence"),
@@ -73,7 +74,7 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   ],
 
   "respond-wide": (plan) => [
-    keepLedger,
+    claimInLedger,
     receive("AlertsWide"),
     send("AlertsWideDead"),
     put("Evidence"),

@@ -12,7 +12,8 @@ const of = (key: FunctionKey, from: DeployPlan = plan) => statementsOf(roles(fro
 const all = FUNCTIONS.flatMap((key) => statementsOf(built, roleId(key)));
 
 /** Rights of every kind of work; docs/permissions.md says why. */
-const LEDGER = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
+const LEDGER = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
+const CLAIM = [...LEDGER, "dynamodb:ConditionCheckItem"];
 const LANE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"];
 const KEY = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
 const LOG = ["logs:CreateLogStream", "logs:PutLogEvents"];
@@ -58,7 +59,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
   "respond-ecs": [
     ...LOG,
     ...KEY,
-    ...LEDGER,
+    ...CLAIM,
     ...LANE,
     ...FIND,
     ...SEE,
@@ -67,8 +68,8 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sts:AssumeRole",
   ],
-  "respond-kubernetes": [...LOG, ...KEY, ...LEDGER, ...LANE, "lambda:InvokeFunction", "s3:PutObject", "secretsmanager:GetSecretValue"],
-  "respond-wide": [...LOG, ...KEY, ...LEDGER, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
+  "respond-kubernetes": [...LOG, ...KEY, ...CLAIM, ...LANE, "lambda:InvokeFunction", "s3:PutObject", "secretsmanager:GetSecretValue"],
+  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
   sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
   operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage"],
