@@ -41,6 +41,20 @@ describe("a container instance", () => {
     await expect(double.instances.describe(ARN, never)).rejects.toMatchObject({ code: "aws_rejected" });
   });
 
+  test("is asked for together with others; each gets its own answer, also when one is missing and another broken", async () => {
+    const arnOf = (digit: string): string => ARN.replace(/[^/]+$/, digit.repeat(32));
+    const broken = { ...WHOLE, containerInstanceArn: arnOf("b"), status: undefined };
+    await using double = await ecs(json({ containerInstances: [broken, WHOLE], failures: [{ arn: arnOf("a"), reason: "MISSING" }] }));
+    const arns = [ARN, arnOf("a"), arnOf("b"), arnOf("c")];
+    expect(await Promise.allSettled(arns.map((arn) => double.instances.describe(arn, never)))).toMatchObject([
+      { value: { arn: ARN } },
+      { status: "fulfilled", value: null },
+      { reason: { code: "aws_rejected" } },
+      { reason: { code: "aws_rejected" } },
+    ]);
+    expect(callsIn(double.asked)).toEqual([["DescribeContainerInstances", { cluster: "shop", containerInstances: arns }]]);
+  });
+
   test.each(["status", "agentConnected", "runningTasksCount", "pendingTasksCount"])("without %s is an error, not a guess", async (key) => {
     await using double = await ecs(instance({ [key]: undefined }));
     await expect(double.instances.describe(ARN, never)).rejects.toMatchObject({ code: "aws_rejected" });

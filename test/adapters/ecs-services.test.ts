@@ -70,6 +70,32 @@ describe("a service", () => {
     await expect(double.services.describe("web", never)).rejects.toMatchObject({ code: "aws_rejected" });
   });
 
+  test("is asked for together with others; each gets its own answer, also when one is missing and another broken", async () => {
+    const other = { ...WHOLE, serviceName: "api", serviceArn: SERVICE_ARN.replace(/web$/, "api"), desiredCount: 1 };
+    const broken = { ...WHOLE, serviceName: "job", serviceArn: SERVICE_ARN.replace(/web$/, "job"), desiredCount: undefined };
+    const missing = { arn: SERVICE_ARN.replace(/web$/, "gone"), reason: "MISSING" };
+    await using double = await aws(json({ services: [broken, other, WHOLE], failures: [missing] }));
+    const answers = await Promise.allSettled(["web", "gone", "api", "job"].map((name) => double.services.describe(name, never)));
+    expect(answers).toMatchObject([
+      { value: { name: "web", desiredCount: 3 } },
+      { status: "fulfilled", value: null },
+      { value: { name: "api", desiredCount: 1 } },
+      { reason: { code: "aws_rejected" } },
+    ]);
+    expect(callsIn(double.asked)).toEqual([
+      ["DescribeServices", { cluster: "shop", services: ["web", "gone", "api", "job"], include: ["TAGS"] }],
+    ]);
+  });
+
+  test("of more than ten is asked for in calls of ten", async () => {
+    const names = Array.from({ length: 12 }, (_, n) => `web-${n}`);
+    await using double = await aws(
+      json({ services: [], failures: names.map((name) => ({ arn: SERVICE_ARN.replace(/web$/, name), reason: "MISSING" })) }),
+    );
+    expect(await Promise.all(names.map((name) => double.services.describe(name, never)))).toEqual(names.map(() => null));
+    expect(callsIn(double.asked).map(([, { services }]) => (services as string[]).length)).toEqual([10, 2]);
+  });
+
   test.each(["desiredCount", "runningCount", "pendingCount", "status"])("without %s is an error: it could not be put back", async (key) => {
     await using double = await aws(service({ [key]: undefined }));
     await expect(double.services.describe("web", never)).rejects.toMatchObject({ code: "aws_rejected" });

@@ -54,3 +54,23 @@ test("throttled, all of them wait: asking one by one would make it worse", async
   expect(settled.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   expect(calls).toHaveLength(1);
 });
+
+test("when as many have asked as an invocation has alerts, nobody is waited for; one fewer still waits", async () => {
+  for (const [asks, sent] of [
+    [9, 0],
+    [10, 1],
+  ] as const) {
+    let calls = 0;
+    const ask = gather<string>(
+      (keys) => {
+        calls++;
+        return Promise.resolve(new Map(keys.map((key) => [key, key])));
+      },
+      100,
+      () => new Promise(() => undefined),
+    );
+    for (let n = 0; n < asks; n++) void ask([`key ${n}`], signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(calls).toBe(sent);
+  }
+});

@@ -35,6 +35,13 @@ async function ecs(...answers: readonly Answer[]) {
 }
 
 describe("a task definition", () => {
+  test("that many tasks run is asked for once, also by those who ask at the same time; another revision is another question", async () => {
+    await using double = await ecs(definition(), json({ taskDefinition: { ...BARE, taskDefinitionArn: ARN.replace(":7", ":8") } }));
+    await Promise.all([ARN, ARN, ARN].map((arn) => double.definitions.describe(arn, never)));
+    await double.definitions.describe(ARN.replace(":7", ":8"), never);
+    expect(callsIn(double.asked).map(([, { taskDefinition }]) => taskDefinition)).toEqual([ARN, ARN.replace(":7", ":8")]);
+  });
+
   test("is told with the names of its variables and secrets, and no value ever", async () => {
     const roles = { taskRoleArn: "arn:aws:iam::111122223333:role/shop-task", executionRoleArn: "arn:aws:iam::111122223333:role/exec" };
     await using double = await ecs(

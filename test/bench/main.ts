@@ -7,7 +7,7 @@ const suites: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   rules: async () => (await import("./rules.ts")).rulesBench(),
   cold: async () => (await import("./cold-start.ts")).coldStart(),
   duplicates: async () => (await import("./duplicates-1m.ts")).duplicates1m(),
-  ecs: async () => (await import("./ecs-calls.ts")).ecsCalls(),
+  ecs: async () => [...(await (await import("./ecs-calls.ts")).ecsCalls()), ...(await (await import("./ecs-actions.ts")).ecsActions())],
   lab: async () => (await import("./lab-latency.ts")).labLatency(),
 };
 

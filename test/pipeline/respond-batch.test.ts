@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import { respondToBatch } from "#shared/pipeline/respond/batch.ts";
-import { taskEntry, World } from "../fakes/world.ts";
+import type { Item, Key, Write } from "#shared/ports/table.ts";
+import { policyOf, taskEntry, World } from "../fakes/world.ts";
 
 const signal = new AbortController().signal;
 
@@ -103,4 +104,44 @@ test("a failing move of a message is no trouble: it comes when the queue says", 
     signal,
   );
   expect(batchItemFailures).toHaveLength(1);
+});
+
+test("alerts of one batch make their claims in turn: none of them meets another at a budget", async () => {
+  const world = new World(policyOf(undefined, { budgets: { windowSeconds: 600, owner: 3, cluster: 7, fleet: 40 } }));
+  const { ports: batchPorts } = ports(world);
+  const results: boolean[] = [];
+  const table = {
+    get: (key: Key) => world.table.get(key),
+    query: (pk: string, prefix: string) => world.table.query(pk, prefix),
+    due: (until: string, limit: number) => world.table.due(until, limit),
+    putAll: (items: readonly Item[], stop: AbortSignal) => world.table.putAll(items, stop),
+    transact: async (writes: readonly Write[], stop: AbortSignal) => {
+      const result = await world.table.transact(writes, stop);
+      if (writes.some((write) => write.op === "put" && write.item.pk.startsWith("BUDGET#"))) results.push(result.ok);
+      return result;
+    },
+  };
+  const records = Array.from({ length: 10 }, (_, n) => record(`${n}`, `group ${n}`, JSON.stringify(accuse(world))));
+  expect(await respondToBatch(records, { ...batchPorts, table }, signal)).toEqual({ batchItemFailures: [] });
+  expect(results).toEqual(Array.from({ length: 7 }, () => true));
+  expect(world.ecs.stopped.size).toBe(7);
+});
+
+test("whoever waits to see its task stopped looks at the same moments as the others", async () => {
+  const world = new World();
+  world.ecs.ticksToStop = 5;
+  const looks: number[] = [];
+  const sleep = world.clock.sleep;
+  const clock = {
+    now: () => world.clock.now(),
+    sleep: async (ms: number, stop: AbortSignal) => {
+      await sleep(ms, stop);
+      looks.push(world.clock.now() % 400);
+    },
+  };
+  world.later(123);
+  await respondToBatch([record("1", "a", JSON.stringify(accuse(world)))], { ...ports(world).ports, clock }, signal);
+  expect(looks.length).toBeGreaterThan(1);
+  expect(new Set(looks)).toEqual(new Set([0]));
+  expect(world.ecs.stopped.size).toBe(1);
 });

@@ -13,7 +13,7 @@ import { type Claim, claimItem, type Held, leaseFrom, readClaim, settle, storeCl
 import { inTurn } from "#shared/pipeline/respond/turn.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { type Plan, undoOf } from "#shared/playbooks/playbook.ts";
-import type { Write } from "#shared/ports/table.ts";
+import type { TransactResult, Write } from "#shared/ports/table.ts";
 
 type Act = Extract<Decision, { readonly kind: "act" }>;
 
@@ -84,29 +84,14 @@ async function claimAndCarryOut(
   ports: RespondPorts,
   signal: AbortSignal,
 ): Promise<Acted> {
-  const { table, clock, policy } = ports;
+  const { table, clock } = ports;
   const key = claimKey(plan.workload.uid, actionKey(plan.action, plan.params), recorded.generation);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const nowMs = clock.now();
-    const { body, subject, rule } = recorded;
-    const spending = { action: plan.action, workload: plan.workload, alert: body.alert, subject, rule };
-    const claim = { ...newClaim(recorded, plan, evidence, ports.newId(), nowMs), ...anew(earlier) };
-    const version = (earlier?.version ?? 0) + 1;
-    const writes: readonly Write[] = [
-      {
-        op: "put",
-        item: claimItem(claim, version, nowMs),
-        when: earlier === null ? { kind: "absent" } : { kind: "version", version: earlier.version },
-      },
-      { op: "check", key: SWITCH, when: { kind: "not-paused" } },
-    ];
     // The budgets of cluster and fleet are everybody's.
-    const result = await inTurn(table, async () => {
-      const budget = await spend(spending, policy, table, nowMs, signal);
-      return budget.ok ? await table.transact([...writes, ...budget.writes], signal) : budget;
-    });
-    if ("because" in result) return await hold(recorded, decision, result.because, evidence, ports, signal);
-    if (result.ok) return await carryOut({ claim, version }, false, ports, signal);
+    const made = await inTurn(table, () => makeClaim(recorded, plan, evidence, earlier, ports, signal));
+    if (made.kind === "held") return await hold(recorded, decision, made.because, evidence, ports, signal);
+    const { held, result } = made;
+    if (result.ok) return await carryOut(held, false, ports, signal);
     if (result.failed.includes(0)) {
       const there = await table.get(key, signal);
       return there === null ? "already" : await goOn(recorded, readClaim(there), ports, signal);
@@ -117,6 +102,35 @@ async function claimAndCarryOut(
     await clock.sleep(Math.random() * 25 * 2 ** Math.min(attempt, 5), signal);
   }
   throw new PipelineError("ledger_contention", `the budgets changed ${ATTEMPTS} times while a claim was made`);
+}
+
+type Made =
+  | { readonly kind: "held"; readonly because: string }
+  | { readonly kind: "tried"; readonly held: Held; readonly result: TransactResult };
+
+/** One transaction: the claim, with its lease from now, the switch, and every budget that it falls under. */
+async function makeClaim(
+  recorded: Recorded,
+  plan: Plan,
+  evidence: Evidence,
+  earlier: Held | null,
+  { table, clock, policy, newId }: RespondPorts,
+  signal: AbortSignal,
+): Promise<Made> {
+  const nowMs = clock.now();
+  const { body, subject, rule } = recorded;
+  const spending = { action: plan.action, workload: plan.workload, alert: body.alert, subject, rule };
+  const budget = await spend(spending, policy, table, nowMs, signal);
+  if (!budget.ok) return { kind: "held", because: budget.because };
+  const claim = { ...newClaim(recorded, plan, evidence, newId(), nowMs), ...anew(earlier) };
+  const version = (earlier?.version ?? 0) + 1;
+  const when = earlier === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: earlier.version } as const);
+  const writes: readonly Write[] = [
+    { op: "put", item: claimItem(claim, version, nowMs), when },
+    { op: "check", key: SWITCH, when: { kind: "not-paused" } },
+    ...budget.writes,
+  ];
+  return { kind: "tried", held: { claim, version }, result: await table.transact(writes, signal) };
 }
 
 const anew = (earlier: Held | null): Pick<Claim, "again" | "fence"> | null =>

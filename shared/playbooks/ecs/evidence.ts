@@ -44,6 +44,7 @@ export async function taskEvidence(task: TaskWorkload, reach: Reach, signal: Abo
   const missing: string[] = [];
   const part = async <T>(what: string, ask: () => Promise<T>): Promise<T | null> => {
     try {
+      bound.throwIfAborted();
       return await untilAborted(ask(), bound);
     } catch (thrown) {
       if (!(thrown instanceof PipelineError) && !signal.aborted && !bound.aborted) throw thrown;
@@ -52,17 +53,22 @@ export async function taskEvidence(task: TaskWorkload, reach: Reach, signal: Abo
     }
   };
   const { cluster, access } = reach;
-  const [described, service] = await Promise.all([
-    part("task", async () => (await (await access.tasks(cluster)).describe([task.taskArn], signal)).tasks[0] ?? null),
+  const ofTask = async () => {
+    const described = await part(
+      "task",
+      async () => (await (await access.tasks(cluster)).describe([task.taskArn], signal)).tasks[0] ?? null,
+    );
+    const arn = described?.taskDefinitionArn ?? null;
+    const definition =
+      arn === null ? null : await part("task definition", async () => await (await access.definitions(cluster)).describe(arn, signal));
+    const logs = definition === null ? [] : await logsOf(task, definition, reach, missing, part, signal);
+    return { task: described, definition, logs };
+  };
+  const [own, service] = await Promise.all([
+    ofTask(),
     part("service", async () => (task.service === null ? null : await (await access.services(cluster)).describe(task.service, signal))),
   ]);
-  const definitionArn = described?.taskDefinitionArn ?? null;
-  const definition =
-    definitionArn === null
-      ? null
-      : await part("task definition", async () => await (await access.definitions(cluster)).describe(definitionArn, signal));
-  const logs = definition === null ? [] : await logsOf(task, definition, reach, missing, part, signal);
-  return { task: described, service, definition, logs, missing };
+  return { ...own, service, missing };
 }
 
 async function logsOf(
@@ -107,7 +113,6 @@ async function untilAborted<T>(answer: Promise<T>, bound: AbortSignal): Promise<
   const { promise: over, reject } = Promise.withResolvers<never>();
   const isOver = (): void => reject(bound.reason);
   bound.addEventListener("abort", isOver, { once: true });
-  if (bound.aborted) isOver();
   try {
     return await Promise.race([answer, over]);
   } finally {
