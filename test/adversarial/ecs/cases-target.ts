@@ -1,4 +1,5 @@
 import type { TaskFacts } from "#shared/ports/tasks.ts";
+import { said } from "./effects.ts";
 import type { Case } from "./run.ts";
 import { DOTTED, EC2, idOf, LABEL, type Stage } from "./stage.ts";
 
@@ -238,7 +239,7 @@ export const sensors: readonly Case[] = [
     act: ({ shot, falcoThere }) => {
       shot.sensor["ecs_task_arn"] = falcoThere.taskArn;
     },
-    target: ({ falco }) => falco,
+    done: ({ falco }) => [said.stop(falco.taskArn)],
   },
   sensor("not named", "the shipper names nothing", () => ({}), /names neither Falco's own task nor its instance/),
   sensor(

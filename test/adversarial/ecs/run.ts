@@ -1,5 +1,6 @@
-import type { TaskFacts } from "#shared/ports/tasks.ts";
-import { newStage, play, type Stage } from "./stage.ts";
+import { said } from "./effects.ts";
+import { play } from "./play.ts";
+import { newStage, type Stage } from "./stage.ts";
 
 /** `refuse` and `act` differ in one fact; `given` is what both have. */
 export interface Case {
@@ -10,8 +11,10 @@ export interface Case {
   readonly refuse: (stage: Stage) => void;
   readonly because: RegExp;
   readonly act?: (stage: Stage) => void;
-  /** Whom the twin must stop; the offender when left out. */
-  readonly target?: (stage: Stage) => TaskFacts;
+  /** What AWS may be asked to change all the same where the rest is refused, in this order; nothing when left out. */
+  readonly spared?: (stage: Stage) => readonly string[];
+  /** What AWS must be asked to change in the twin, and nothing else, in this order; that the offender is stopped when left out. */
+  readonly done?: (stage: Stage) => readonly string[];
 }
 
 export interface Judged {
@@ -19,29 +22,36 @@ export interface Judged {
   readonly fact: string;
   /** Null: nobody was touched, and for the expected reason. */
   readonly refused: string | null;
-  /** Null: exactly the target was stopped. */
+  /** Null: exactly what was wanted was done. */
   readonly acted: string | null;
   readonly reason: string;
 }
 
-export async function judgeCase({ name, fact, given, refuse, because, act, target }: Case): Promise<Judged> {
+export async function judgeCase({ name, fact, given, refuse, because, act, spared, done }: Case): Promise<Judged> {
   const dark = newStage();
   given?.(dark);
   refuse(dark);
-  const { stopped, because: said } = await play(dark);
-  const reason = said.find((text) => because.test(text));
+  const { effects, because: why } = await play(dark);
+  const reason = why.find((text) => because.test(text));
+  const allowed = spared?.(dark) ?? [];
   const twin = newStage();
   given?.(twin);
   act?.(twin);
-  const wanted = (target?.(twin) ?? twin.offender).taskArn;
   const played = await play(twin);
-  const right = played.stopped.length === 1 && played.stopped[0] === wanted;
+  const wanted = done?.(twin) ?? [said.stop(twin.offender.taskArn)];
   return {
     name,
     fact,
     refused:
-      stopped.length > 0 ? `stopped ${stopped.join()}` : reason === undefined ? `not said: ${because}; said: ${said.join(" | ")}` : null,
-    acted: right ? null : `stopped ${played.stopped.join() || "nobody"}: ${played.because.join(" | ")}`,
+      effects.join() !== allowed.join()
+        ? `done: ${effects.join(", ") || "nothing"}; allowed: ${allowed.join(", ") || "nothing"}`
+        : reason === undefined
+          ? `not said: ${because}; said: ${why.join(" | ")}`
+          : null,
+    acted:
+      played.effects.join() === wanted.join()
+        ? null
+        : `done: ${played.effects.join(", ") || "nothing"}; wanted: ${wanted.join(", ")}; said: ${played.because.join(" | ")}`,
     reason: reason ?? "",
   };
 }

@@ -1,0 +1,147 @@
+import { gzipSync } from "node:zlib";
+import type { Lane } from "#shared/domain/action.ts";
+import type { Fields } from "#shared/domain/alert.ts";
+import type { Decision } from "#shared/domain/decision.ts";
+import { PipelineError } from "#shared/domain/error.ts";
+import type { Receipt } from "#shared/domain/receipt.ts";
+import type { OrderBody } from "#shared/ledger/order.ts";
+import { ingest } from "#shared/pipeline/ingest.ts";
+import { operate } from "#shared/pipeline/operate.ts";
+import { respond } from "#shared/pipeline/respond.ts";
+import type { TaskFacts } from "#shared/ports/tasks.ts";
+import type { OperateRequest } from "#shared/wire/operate.ts";
+import { encodeOrder } from "#shared/wire/order.ts";
+import { encodeEntry } from "#shared/wire/queue-entry.ts";
+import { FakeAlertQueue } from "../../fakes/alert-queue.ts";
+import { FakeArchive } from "../../fakes/archive.ts";
+import { logsDocument } from "../../fixtures/logs.ts";
+import { noting } from "./effects.ts";
+import { at, idOf, LABEL, type Shot, type Stage } from "./stage.ts";
+
+/** What came of it. */
+export interface Ending {
+  /** What AWS was asked to change. */
+  readonly effects: readonly string[];
+  /** Every reason that was recorded or kept anywhere. */
+  readonly because: readonly string[];
+}
+
+const ALICE = "arn:aws:iam::111122223333:user/alice";
+const signal = new AbortController().signal;
+/** A message that fails comes again, so often here. */
+const DELIVERIES = 4;
+const LANES: readonly Lane[] = ["ecs", "kubernetes"];
+
+/** The stage in play: alerts, people and lanes. */
+export class Scene {
+  readonly stage: Stage;
+  readonly effects: string[] = [];
+  readonly because: string[] = [];
+
+  constructor(stage: Stage) {
+    this.stage = stage;
+  }
+
+  /** The line through ingest, and all that ingest queued through respond, and what respond hands over through its lane. */
+  async shoot(): Promise<void> {
+    const { world, shot } = this.stage;
+    const queue = new FakeAlertQueue(() => world.clock.now());
+    const unreadable = new FakeArchive();
+    const { logGroup, owner } = shot;
+    const where = { logGroup, owner, logStream: "falco/1", fromMs: world.clock.now() };
+    const data = gzipSync(JSON.stringify(logsDocument([lineOf(shot)], where))).toString("base64");
+    const report = await ingest({ awslogs: { data } }, { ...this.#ports(LANES), queue, unreadable }, signal);
+    this.because.push(...Object.keys(report.reasons));
+    this.stage.meanwhile();
+    for (const { entry } of queue.sent) await this.#receive(encodeEntry(entry), LANES, shot.receives);
+    for (const kept of unreadable.objects.values())
+      this.because.push(...Array.from(kept.matchAll(/"because":"([^"]+)"/g), ([, why = ""]) => `kept: ${why}`));
+    await this.deliver();
+  }
+
+  /** Another alert of the same kind, now, about this task: as Falco would write it. */
+  async accuse(task: TaskFacts): Promise<void> {
+    const { shot, world } = this.stage;
+    shot.time = at(world, -1_000);
+    shot.fields["container.id"] = idOf(task);
+    shot.fields[LABEL] = task.taskArn;
+    await this.shoot();
+  }
+
+  /** What lies in the lanes, until nothing does. */
+  async deliver(): Promise<void> {
+    const { orders } = this.stage.world;
+    for (let next = orders.shift(); next !== undefined; next = orders.shift()) await this.#receive(encodeOrder(next.order), [next.lane], 1);
+  }
+
+  /** A person asks for it; what they ask is carried out by `deliver`. */
+  async say(verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}): Promise<void> {
+    const { table, clock, telemetry, orders } = this.#ports(LANES);
+    const incident = this.incident();
+    const answer = await operate(
+      { verb, incident, action: null, target: null, ...more },
+      ALICE,
+      { table, clock, telemetry, orders },
+      signal,
+    );
+    if (answer.kind === "refused") this.because.push(`to the person: ${answer.because}`);
+  }
+
+  /** The only one. */
+  incident(): string {
+    const [one, another] = this.stage.world.bodies<{ readonly incident: string }>("incident");
+    if (one === undefined || another !== undefined) throw new Error("the ledger has not one incident");
+    return one.incident;
+  }
+
+  /** Again after some time while it fails for a reason that may pass, as a queue gives it. */
+  async #receive(body: string, lanes: readonly Lane[], receives: number): Promise<void> {
+    for (let n = 0; n < DELIVERIES; n++) {
+      try {
+        const result = await respond({ body, receiveCount: receives + n }, this.#ports(lanes), signal);
+        if (result.kind !== "recorded") this.because.push(result.because);
+        return;
+      } catch (thrown) {
+        if (!(thrown instanceof PipelineError) || !thrown.retryable) throw thrown;
+        this.because.push(`comes again: ${thrown.message}`);
+        this.stage.world.later(15_000);
+      }
+    }
+  }
+
+  #ports(lanes: readonly Lane[]) {
+    const { world, policy, registry } = this.stage;
+    world.policy = policy;
+    world.lanes = lanes;
+    return { ...world.respondPorts(), registry, access: noting(world.aws.given(), this.effects) };
+  }
+}
+
+export async function play(stage: Stage): Promise<Ending> {
+  const { world } = stage;
+  const scene = new Scene(stage);
+  await scene.shoot();
+  for (const happens of stage.afterwards) await happens(scene);
+  const { because } = scene;
+  for (const { decisions } of world.bodies<{ readonly decisions: readonly Decision[] }>("alert"))
+    because.push(...decisions.map((decision) => `${decision.kind}: ${decision.because}`));
+  for (const { receipt } of world.bodies<{ readonly receipt: Receipt }>("receipt"))
+    because.push(`${receipt.undoing === true ? "undo " : ""}${receipt.outcome}: ${receipt.because}`);
+  for (const order of world.bodies<OrderBody>("order")) because.push(`order ${order.state}: ${order.because ?? "(nothing said)"}`);
+  return { effects: scene.effects, because };
+}
+
+function lineOf({ rule, source, time, fields, sensor, line }: Shot): string {
+  const alert: Readonly<Record<string, string | Fields | readonly string[]>> = {
+    hostname: "ip-10-0-0-1",
+    output: "A shell was spawned in a container",
+    output_fields: fields,
+    priority: "Critical",
+    rule,
+    source,
+    tags: ["shell"],
+    ...(time === null ? {} : { time }),
+  };
+  const json = JSON.stringify({ ...alert, ...sensor });
+  return line === null ? json : line(json);
+}
