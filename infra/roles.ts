@@ -68,7 +68,8 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
     send("AlertsKubernetesDead"),
     put("Evidence"),
     useKey(["dynamodb", "sqs", "s3", "secretsmanager", "ssm"]),
-    ...onClusters(rightsOfLane("kubernetes"), plan),
+    // Without a pod there is nobody to invoke a function about.
+    ...(plan.registry.clusters.every(isEcs) ? [] : onClusters(rightsOfLane("kubernetes"), plan)),
     ...readSecrets(tokens(plan.registry.clusters)),
     ...assume(rolesOf(plan.registry.clusters.filter((cluster) => !isEcs(cluster)))),
   ],

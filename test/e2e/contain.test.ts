@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
 import { falcoLine, fireLensFlat } from "../../lab/falco.ts";
 import {
@@ -22,7 +21,7 @@ import {
 } from "../../lab/lab.ts";
 import { Aws } from "../doubles/aws/aws.ts";
 import type { TaskState } from "../doubles/aws/state.ts";
-import { readLedger } from "./ledger.ts";
+import { age, readLedger } from "./ledger.ts";
 import { leaveRun } from "./rights-used.ts";
 import { runOf } from "./world.ts";
 
@@ -38,8 +37,9 @@ let operateUrl = "";
 let offender: TaskState;
 let sensor: EcsSensor;
 let neighbour: TaskState;
+let lonely: TaskState;
 const invoked: string[] = [];
-const groups = { app: "", isolation: "" };
+const groups = { app: "", isolation: "", nothing: "" };
 let eni = "";
 
 beforeAll(async () => {
@@ -49,9 +49,12 @@ beforeAll(async () => {
   groups.app = world.securityGroup({ name: "app" }).id;
   // The agent stays reachable: behind a group that lets nothing out, the replacement on this machine could never be told to stop.
   groups.isolation = world.securityGroup({ name: "isolation", outbound: "https" }).id;
+  groups.nothing = world.securityGroup({ name: "nothing", outbound: "none" }).id;
   const instance = world.instance({ cluster: LAB.ecsCluster });
   eni = world.networkInterface({ ec2InstanceId: instance.ec2InstanceId, groups: [groups.app] }).id;
-  const second = world.instance({ cluster: LAB.ecsCluster });
+  world.instance({ cluster: LAB.ecsCluster });
+  const third = world.instance({ cluster: LAB.ecsCluster });
+  world.networkInterface({ ec2InstanceId: third.ec2InstanceId, groups: [groups.app] });
   world.role("shop-checkout");
   const definition = world.definition("checkout", { networkMode: "bridge", taskRoleArn: "arn:aws:iam::000000000000:role/shop-checkout" }, [
     { logConfiguration: { logDriver: "awslogs", options: { "awslogs-group": "/ecs/checkout", "awslogs-stream-prefix": "app" } } },
@@ -63,7 +66,8 @@ beforeAll(async () => {
   offender = found;
   // On every machine, as it is deployed: a protected task of a DAEMON service keeps no machine from being isolated.
   world.service({ name: "falco", cluster: LAB.ecsCluster, strategy: "DAEMON" });
-  neighbour = world.task({ cluster: LAB.ecsCluster, definitionArn: world.definition("cron"), instanceArn: second.arn });
+  neighbour = world.task({ cluster: LAB.ecsCluster, definitionArn: world.definition("cron"), instanceArn: instance.arn });
+  lonely = world.task({ cluster: LAB.ecsCluster, definitionArn: world.definition("batch"), instanceArn: third.arn });
   const falco = world.tasksOf("falco", LAB.ecsCluster).find(({ instanceArn }) => instanceArn === instance.arn);
   if (falco === undefined) throw new Error("no Falco is beside the offender");
   sensor = {
@@ -123,6 +127,10 @@ rules:
       - ecs:stop-task
       - { action: "ecs:isolate-instance", approval: waived, params: { security_group: ${groups.isolation} } }
     notify: [team]
+  - name: what isolates at once
+    match: { priority: "=Error", tags: [container] }
+    actions: [{ action: "ecs:isolate-instance", approval: waived, params: { security_group: ${groups.nothing} } }]
+    notify: [team]
   - name: what only marks and drains
     match: { priority: "=Warning", tags: [container] }
     actions:
@@ -151,51 +159,38 @@ function responder(...args: readonly string[]): Promise<{ readonly code: number;
 }
 
 /** An alert of the offender's kind about a task, as FireLens ships it. */
-async function accuse(task: TaskState, priority: string): Promise<void> {
+async function accuse(
+  task: TaskState,
+  priority: string,
+  how: { readonly sensor?: EcsSensor; readonly isLabelled?: boolean } = {},
+): Promise<void> {
   const [{ runtimeId = "" } = {}] = task.containers;
+  const label = how.isLabelled === false ? {} : { "container.label[com.amazonaws.ecs.task-arn]": task.arn };
   const line = falcoLine({
     rule: "Contact K8S API Server From Container",
     priority,
     tags: ["container"],
     says: "Unexpected connection",
     hostname: "h",
-    fields: { "container.id": runtimeId.slice(0, 12), "container.label[com.amazonaws.ecs.task-arn]": task.arn },
+    fields: { "container.id": runtimeId.slice(0, 12), ...label },
   });
-  await putLogEvents(aws.logs, { group: LAB.ecsLogGroup, stream: `falco/falco-firelens-${sensor.taskId}` }, [fireLensFlat(line, sensor)]);
+  await putLogEvents(aws.logs, { group: LAB.ecsLogGroup, stream: `falco/falco-firelens-${sensor.taskId}` }, [
+    fireLensFlat(line, how.sensor ?? sensor),
+  ]);
 }
 
-/** The ledger as if so much time had passed since a claim was made or an order given, and everything due at once. */
-async function age(ms: number): Promise<void> {
-  const table = dynamodbTable(deployment.outputs["LedgerTable"] ?? "", aws.dynamo);
-  const due = new Date().toISOString();
-  for (const item of (await ledger()).items) {
-    if (item.type !== "claim" && item.type !== "order") continue;
-    const body = JSON.parse(String(item["body"])) as Record<string, unknown>;
-    const earlier = Object.entries(body).map(([key, value]) => [
-      key,
-      /AtMs$|^atMs$/.test(key) && typeof value === "number" ? value - ms : value,
-    ]);
-    // A claim that was confirmed is looked at again, as if nobody had seen it.
-    const state = item.type === "claim" && body["state"] === "done" ? "requested" : body["state"];
-    const open = state === "requested" || state === "given";
-    const { due: _due, gsi: _gsi, ...rest } = item;
-    const next = {
-      ...rest,
-      version: item.version + 1,
-      state,
-      body: JSON.stringify({ ...Object.fromEntries(earlier), state }),
-      ...(open ? { due } : {}),
-    };
-    await table.putAll([next as typeof item], AbortSignal.timeout(10_000));
-  }
+interface Swept {
+  readonly claims: Record<string, number>;
+  readonly orders: Record<string, number>;
+  readonly notes: { readonly sent: number };
 }
 
-const sweepNow = async (): Promise<{ readonly claims: Record<string, number>; readonly orders: Record<string, number> }> => {
+const sweepNow = async (): Promise<Swept> => {
   const answer = await fetch(`${emulator.endpoint}/2015-03-31/functions/${deployment.stack}-sweep/invocations`, {
     method: "POST",
     body: "{}",
   });
-  return (await answer.json()) as { claims: Record<string, number>; orders: Record<string, number> };
+  return (await answer.json()) as Swept;
 };
 
 const ledger = () => readLedger(aws.dynamo, deployment.outputs["LedgerTable"] ?? "");
@@ -209,7 +204,8 @@ const receiptOf = (action: string, undoing = false) =>
     },
     { deadlineMs: 60_000, everyMs: 300 },
   );
-const incidentId = async (): Promise<string> => (await ledger()).incidents.find(({ rule }) => rule !== null)?.incident ?? "";
+const incidentId = async (): Promise<string> =>
+  (await ledger()).incidents.find(({ rule }) => rule === "everything that contains a task")?.incident ?? "";
 const groupsNow = async () => {
   const { EC2Client, DescribeNetworkInterfacesCommand } = await import("@aws-sdk/client-ec2");
   const { NetworkInterfaces = [] } = await new EC2Client(double.config("spectator")).send(
@@ -267,6 +263,37 @@ test("what is wide waits for a person, whose yes on the command line is carried 
   expect(decided.map(({ by }) => by)).toEqual(decided.map(() => "arn:aws:iam::000000000000:user/alice"));
 });
 
+test("sweep looks again at what was requested and nobody has seen, and tells what was not told", async () => {
+  await age(aws.dynamo, deployment.outputs["LedgerTable"] ?? "", 0);
+  const { claims, notes } = await sweepNow();
+  expect(claims["done"]).toBeGreaterThanOrEqual(4);
+  expect(notes.sent).toBeGreaterThanOrEqual(1);
+});
+
+test("behind a group that lets nothing out the offender is stopped first, by the function that isolates", async () => {
+  await accuse(lonely, "Error");
+  const isolated = async () => {
+    const { receipts } = await ledger();
+    return receipts.find(({ receipt }) => receipt.target === lonely.arn && receipt.outcome === "done") ?? null;
+  };
+  // Its first try tells the task to stop and finds it running still: the order comes again after 10 s.
+  await waitFor("the machine of the lonely task is isolated", isolated, { deadlineMs: 60_000, everyMs: 500 });
+  const of = (action: string) => double.calls(action).findLastIndex(({ accessKeyId }) => accessKeyId.endsWith("-respond-wide"));
+  expect(of("StopTask")).toBeGreaterThanOrEqual(0);
+  expect(lonely.lastStatus).toBe("STOPPED");
+});
+
+test("a machine is found by its EC2 id when ECS no longer knows Falco's own task", async () => {
+  const gone = { ...sensor, taskArn: sensor.taskArn.replace(/[^/]+$/, "0".repeat(32)) };
+  await accuse(neighbour, "Warning", { sensor: gone, isLabelled: false });
+  const { receipt } = await waitFor("the neighbour of Falco's machine is tagged", async () => {
+    const { receipts } = await ledger();
+    return receipts.find((one) => one.receipt.target === neighbour.arn && one.receipt.action === "ecs:tag-task") ?? null;
+  });
+  expect(receipt.outcome).toBe("done");
+  expect(double.calls("ListContainerInstances").length).toBeGreaterThan(0);
+});
+
 test("what was done is taken back by the same tool: the service's count and scaling, the machine's groups; the revocation only when sessions have ended", async () => {
   const incident = await incidentId();
   expect(await responder("undo", incident, "--action", "ecs:scale-service-to-zero")).toMatchObject({ code: 0 });
@@ -294,9 +321,8 @@ test("what was done is taken back by the same tool: the service's count and scal
 });
 
 test("half a day later the revocation ends by itself, and sweep confirms what is still to be seen of the rest", async () => {
-  await accuse(neighbour, "Warning");
   expect(await receiptOf("ecs:drain-instance")).toMatchObject({ outcome: "done", undo: { possible: true } });
-  await age(13 * 3_600_000);
+  await age(aws.dynamo, deployment.outputs["LedgerTable"] ?? "", 13 * 3_600_000);
   const report = await sweepNow();
   expect(report.claims["done"]).toBeGreaterThanOrEqual(4);
   expect(report.orders).toEqual({ sent: 1 });

@@ -1,3 +1,4 @@
+import { ReceiveMessageCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   attackOnPod,
@@ -13,6 +14,7 @@ import {
   tasksOf,
   waitFor,
 } from "../../lab/lab.ts";
+import { age } from "./ledger.ts";
 import { invoke, openWorld, receiptFor, recorded, type World } from "./world.ts";
 
 let world: World;
@@ -182,6 +184,32 @@ test("Slack is down: SNS hears at once, and Slack when it is back", async () => 
     { deadlineMs: 150_000, everyMs: 3_000 },
   );
   expect(world.slack.messages().slice(had.slack).length).toBeLessThanOrEqual(3);
+});
+
+test("what no responder can read is dead-lettered by each, and what it cannot carry out comes again", async () => {
+  const { outputs } = world.deployment;
+  const order = JSON.stringify({ schema: "falco-responder/order/1", kind: "act", incident: "0".repeat(16), alert: "none" });
+  for (const lane of ["Kubernetes", "Wide"]) {
+    const QueueUrl = outputs[`Queue${lane}Url`] ?? "";
+    for (const [n, MessageBody] of ["no order", order].entries())
+      await world.aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody, MessageGroupId: `g${n}`, MessageDeduplicationId: `d${n}` }));
+    const dead = async () => {
+      const { Messages = [] } = await world.aws.sqs.send(
+        new ReceiveMessageCommand({ QueueUrl: outputs[`Queue${lane}DeadUrl`] ?? "", WaitTimeSeconds: 1, MessageAttributeNames: ["All"] }),
+      );
+      return Messages.find(({ Body }) => Body === "no order")?.MessageAttributes?.["because"]?.StringValue ?? null;
+    };
+    expect(await waitFor(`${lane} has dead-lettered it`, dead, { deadlineMs: 30_000 })).toMatch(/no JSON/);
+  }
+});
+
+test("a pod that was requested to go is looked at again by sweep, with the token of its cluster", async () => {
+  const table = world.deployment.outputs["LedgerTable"] ?? "";
+  const claims = async () => (await world.ledger()).items.filter(({ type, sk }) => type === "claim" && sk.startsWith("kubernetes:"));
+  expect((await claims()).length).toBeGreaterThan(0);
+  await age(world.aws.dynamo, table, 0);
+  await invoke(world, "sweep");
+  expect((await claims()).map(({ state }) => state)).toContain("done");
 });
 
 const both = (a: Shipment, b: Shipment): Shipment => ({ ...a, messages: [...a.messages, ...b.messages] });

@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
 import type { AlertBody, IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import type { Item } from "#shared/ports/table.ts";
 
@@ -22,4 +23,32 @@ export async function readLedger(client: DynamoDBClient, TableName: string): Pro
   } while (from);
   const bodies = <T>(type: string): T[] => items.filter((item) => item.type === type).map((item) => JSON.parse(String(item["body"])) as T);
   return { items, alerts: bodies("alert"), incidents: bodies("incident"), receipts: bodies("receipt") };
+}
+
+/**
+ * The ledger as if so much time had passed since a claim was made or an order given, and as if nobody had seen what was done or told: confirmed
+ * claims are requested again and due, one notification that was sent is owed again.
+ */
+export async function age(client: DynamoDBClient, tableName: string, ms: number): Promise<void> {
+  const table = dynamodbTable(tableName, DynamoDBDocumentClient.from(client));
+  const { items } = await readLedger(client, tableName);
+  const due = new Date().toISOString();
+  const note = items.find(({ type, state }) => type === "note" && state === "sent");
+  const changed: Item[] = note === undefined ? [] : [{ ...without(note), version: note.version + 1, state: "pending", due }];
+  for (const item of items) {
+    if (item.type !== "claim" && item.type !== "order") continue;
+    const body = JSON.parse(String(item["body"])) as Record<string, unknown>;
+    const earlier = Object.entries(body).map(([key, value]) => [key, isTime(key) && typeof value === "number" ? value - ms : value]);
+    const state = item.type === "claim" && body["state"] === "done" ? "requested" : String(body["state"]);
+    const next = { ...without(item), version: item.version + 1, state, body: JSON.stringify({ ...Object.fromEntries(earlier), state }) };
+    changed.push(state === "requested" || state === "given" ? { ...next, due } : next);
+  }
+  await table.putAll(changed, AbortSignal.timeout(20_000));
+}
+
+const isTime = (key: string): boolean => key === "atMs" || key.endsWith("AtMs");
+
+/** Out of sweep's index. */
+function without({ due: _due, gsi: _gsi, ...rest }: Item): Item {
+  return rest as Item;
 }
