@@ -56,7 +56,7 @@ export function tellStory(view: IncidentView): Story {
 function headline(view: IncidentView, status: Status): string {
   const rule = said(view.alert?.rule ?? "alert", 70).said;
   const receipt = headliner(standing(view.receipts), status);
-  if (receipt !== undefined) return `${outcomeHeadline(receipt)}: ${rule}`;
+  if (receipt !== undefined) return `${outcomeHeadline(receipt)}${isAsking(view) ? ", and your answer is needed" : ""}: ${rule}`;
   const decision = view.decisions.findLast((one) => one.kind === status.decision);
   if (decision === undefined) return `Falco alert: ${rule}`;
   const name = typeof decision.action === "string" ? decision.action : decision.action.action;
@@ -67,6 +67,10 @@ function headline(view: IncidentView, status: Status): string {
   if (decision.kind === "await-approval") return `Waiting for approval to ${verb.do} the ${thing}: ${rule}`;
   return `Held, nothing touched: ${rule}`;
 }
+
+/** A question waits that nothing has been done about yet. */
+const isAsking = ({ decisions, receipts }: IncidentView): boolean =>
+  decisions.some((one) => one.kind === "await-approval" && !receipts.some(({ action }) => action === one.action.action));
 
 /** Of several with the most pressing outcome the one that matters most: what ends or cuts, before what only marks. */
 const headliner = (receipts: readonly Receipt[], { outcome }: Status): Receipt | undefined =>
@@ -211,7 +215,7 @@ function done(view: IncidentView): Line[] {
 
 function receiptLines(receipt: Receipt, alertMs: number | null): Line[] {
   const { outcome, evidence, undo, remarks = [] } = receipt;
-  const lines: Line[] = [receiptLine(receipt, alertMs), ...remarks.map((remark): Line => ["  ", said(remark, 400)])];
+  const lines: Line[] = [receiptLine(receipt, alertMs), ...remarks.map((remark): Line => ["Note: ", said(remark, 400)])];
   if (evidence.kind === "kept") lines.push(["Evidence kept before the action: ", said(evidence.key, 512)]);
   if (evidence.kind === "failed") lines.push(["No evidence could be kept: ", said(evidence.because, 300)]);
   if (outcome === "failed" || outcome === "refused") return lines;

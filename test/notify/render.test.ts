@@ -227,3 +227,41 @@ describe("whatever an alert says", () => {
     );
   });
 });
+
+describe("several actions in one message", () => {
+  const waiting = decision("await-approval", "ecs:scale-service-to-zero");
+  const asked = view({ decisions: [decision("act"), waiting], receipts: [receipt("done")] });
+  const isolated = receipt("done", "ecs:isolate-instance", "1 interface has exactly sg-1");
+  const undone = { ...isolated, undoing: true, because: "has its former groups again" } as const;
+
+  test("a question that waits is in the headline and comes with the very command; one that was answered is not", () => {
+    const { subject, text } = renderSns(asked);
+    expect(subject).toContain("Task stopped, and your answer is needed");
+    expect(text).toContain("npm run responder -- approve inc-0123456789abcdef --action ecs:scale-service-to-zero --stage prod");
+    const answered = renderSns(view({ ...asked, receipts: [receipt("done"), receipt("done", "ecs:scale-service-to-zero")] }));
+    expect(`${answered.subject}${answered.text}`).not.toMatch(/your answer|responder -- approve/);
+  });
+
+  test("what was taken back is the headline, and no more offered to be taken back; before that it is", () => {
+    const undo = { possible: true, says: "gives the groups back", keep: {} } as const;
+    const before = renderSns(view({ phase: "outcome", receipts: [{ ...isolated, undo }] }));
+    expect(before.subject).toContain("EC2 instance isolated");
+    expect(before.text).toContain("responder -- undo");
+    const after = renderSns(view({ phase: "outcome", receipts: [{ ...isolated, undo }, undone] }));
+    expect(after.subject).toContain("Taken back, the EC2 instance");
+    expect(after.text).not.toContain("responder -- undo");
+  });
+
+  test("an undo that others' changes stopped does not hide that the action stands", () => {
+    const refused = { ...undone, outcome: "refused", because: "not overwritten: eni-1 has other groups" } as const;
+    const { text } = renderSns(view({ phase: "outcome", receipts: [isolated, refused] }));
+    expect(text).toContain("What others changed since then was not overwritten");
+    expect(text).toContain("ecs:isolate-instance: done and verified");
+  });
+
+  test("remarks are told with their receipt, and are inert however hostile a name in them is", () => {
+    const { text } = renderSns(view({ receipts: [{ ...isolated, remarks: ["cut with it: <https://evil.example|click>\n*bold*"] }] }));
+    expect(text).toContain("Note: cut with it");
+    expect(text).not.toContain("\n*bold*");
+  });
+});
