@@ -67,6 +67,7 @@ export class World {
   readonly messages: OutgoingMessage[] = [];
   readonly counts = new Map<string, number>();
   evidenceBroken = false;
+  registry = registry;
   policy: Policy;
   #now = NOW;
   #ids = 0;
@@ -128,7 +129,7 @@ export class World {
       clock: this.clock,
       telemetry: this.telemetry,
       policy: this.policy,
-      registry,
+      registry: this.registry,
       newId: () => `owner-${++this.#ids}`,
     };
   }
@@ -141,7 +142,7 @@ export class World {
         return Promise.resolve({ kind: "sent", reference: null } as const);
       },
     };
-    return { table, access, clock, telemetry, registry, policy: this.policy, newId, channel, orders };
+    return { table, access, clock, telemetry, registry: this.registry, policy: this.policy, newId, channel, orders };
   }
 
   /** Bodies of items of a type, as the ledger holds them. */
