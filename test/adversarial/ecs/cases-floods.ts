@@ -33,7 +33,7 @@ const flood = (alerts: number, overMs: number) => async (scene: Scene) => {
   const task = replacement(scene.stage);
   for (let n = 0; n < alerts; n++) {
     await scene.accuse(task);
-    if (n < alerts - 1) scene.stage.world.later(overMs / (alerts - 1));
+    if (n < alerts - 1) scene.stage.world.later(Math.ceil(overMs / (alerts - 1)));
   }
 };
 

@@ -260,7 +260,7 @@ export const undos: readonly Case[] = [
     fact: "a minute less than twelve hours",
     given: given(REVOKE),
     refuse: (stage) => void stage.afterwards.push(wait(HALF_A_DAY - 60_000), (scene) => scene.say("undo"), deliver),
-    because: /^undo refused: revoked sessions of role web-task may last until/,
+    because: /^undo requested: revoked sessions of role web-task may last until/,
     spared: revoked,
     act: (stage) => void stage.afterwards.push(wait(HALF_A_DAY), (scene) => scene.say("undo"), deliver),
     done: () => [...revoked(), said.deletePolicy("web-task")],

@@ -127,7 +127,7 @@ export async function play(stage: Stage): Promise<Ending> {
   for (const { decisions } of world.bodies<{ readonly decisions: readonly Decision[] }>("alert"))
     because.push(...decisions.map((decision) => `${decision.kind}: ${decision.because}`));
   for (const { receipt } of world.bodies<{ readonly receipt: Receipt }>("receipt"))
-    because.push(`${receipt.undoing === true ? "undo " : ""}${receipt.outcome}: ${receipt.because}`);
+    because.push(`${receipt.undoing === true ? "undo " : ""}${receipt.outcome}: ${receipt.because}`, ...(receipt.remarks ?? []));
   for (const order of world.bodies<OrderBody>("order")) because.push(`order ${order.state}: ${order.because ?? "(nothing said)"}`);
   return { effects: scene.effects, because };
 }
