@@ -62,6 +62,9 @@ export const ACTION_FACTS: Readonly<Record<ActionName, ActionFacts>> = {
   "ecs:isolate-instance": { ...broad, target: "task", lane: "wide", words: { thing: "EC2 instance", did: "isolated", do: "isolate" } },
 };
 
+/** Switches of parameters by which an action hits more. All others spare somebody. */
+export const WIDENS: readonly string[] = ["clear_protection"];
+
 export const laneOf = (action: ActionName, kind: Workload["kind"]): Lane =>
   ACTION_FACTS[action].lane ?? (kind === "task" ? "ecs" : "kubernetes");
 

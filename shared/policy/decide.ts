@@ -1,4 +1,4 @@
-import { actionKey, byOrder, fits } from "#shared/domain/action.ts";
+import { actionKey, byOrder, fits, WIDENS } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { type Mode, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
 import { GUARDS, type Question, targetOf } from "#shared/policy/guards.ts";
@@ -81,8 +81,9 @@ function merge(first: United | undefined, second: United): United {
   };
 }
 
-/** The first rule's value counts; but a switch that is on in any rule is on: each of them spares somebody. */
+/** The first rule's value counts; but a switch that spares somebody is on when it is on in any rule, and one that widens only in all. */
 function mergeParams(first: PolicyAction["params"], second: PolicyAction["params"]): PolicyAction["params"] {
-  const on = Object.entries(second).filter(([, value]) => value === true);
-  return { ...second, ...first, ...Object.fromEntries(on) };
+  const on = Object.entries(second).filter(([key, value]) => value === true && !WIDENS.includes(key));
+  const disputed = WIDENS.filter((key) => (first[key] === true) !== (second[key] === true)).map((key) => [key, false] as const);
+  return { ...second, ...first, ...Object.fromEntries(on), ...Object.fromEntries(disputed) };
 }

@@ -13,6 +13,7 @@ import { type Claim, claimItem, type Held, leaseFrom, readClaim, settle, storeCl
 import { inTurn } from "#shared/pipeline/respond/turn.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { type Plan, undoOf } from "#shared/playbooks/playbook.ts";
+import { protectionOf } from "#shared/policy/guards.ts";
 import type { TransactResult, Write } from "#shared/ports/table.ts";
 
 type Act = Extract<Decision, { readonly kind: "act" }>;
@@ -58,6 +59,9 @@ export async function act(
     return await hold(recorded, decision, approval.objection, { kind: "none" }, ports, signal);
   if (ports.policy.mode === "observe" || (ports.policy.mode === "approve" && approval === null))
     return await hold(recorded, decision, "the policy no longer enforces", { kind: "none" }, ports, signal);
+  // Decided by another lane or before a deploy: whoever is protected since is spared.
+  const protection = approval === null ? protectionOf(ports.policy, target.workload) : null;
+  if (protection !== null) return await hold(recorded, decision, `${protection} since it was decided`, { kind: "none" }, ports, signal);
   const ageMs = ports.clock.now() - (body.alert.timeMs ?? Number.NEGATIVE_INFINITY);
   if (approval === null && !(ageMs <= ports.policy.maxAgeSeconds * 1_000))
     return await hold(recorded, decision, "the alert had become too old when it could be acted on", { kind: "none" }, ports, signal);

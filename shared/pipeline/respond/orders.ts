@@ -5,6 +5,7 @@ import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { recordedIn } from "#shared/pipeline/respond/record.ts";
 import { type OrderOutcome, undo } from "#shared/pipeline/respond/undo.ts";
+import { underServiceTags } from "#shared/playbooks/ecs/marks-of-service.ts";
 import { look } from "#shared/playbooks/index.ts";
 import { protectionOf } from "#shared/policy/guards.ts";
 
@@ -47,9 +48,12 @@ async function approved(order: OrderBody, ports: RespondPorts, signal: AbortSign
   if (recorded.target === null || reach === null) return { because: "the target or its cluster is no longer known", againAtMs: null };
   const decision = { kind: "act", action, rule, because: `approved by ${order.by ?? "(nobody)"}` } as const;
   const seen = await look(recorded.target.workload, reach.cluster, reach.access, signal);
-  // As it is now, and as it was decided on: a task that has ended has lost its tags, and ECS may have forgotten it.
+  // As it is now, and as it was decided on: a task that has ended has lost its tags, and ECS may have forgotten it. Its service lives on.
+  const service = seen.kind === "found" ? null : await underServiceTags(recorded.target.workload, reach, signal);
   const protection =
-    (seen.kind === "unverified" ? null : protectionOf(ports.policy, seen.workload)) ?? protectionOf(ports.policy, recorded.target.workload);
+    [seen.kind === "unverified" ? null : seen.workload, recorded.target.workload, service]
+      .map((workload) => (workload === null ? null : protectionOf(ports.policy, workload)))
+      .find((because) => because !== null) ?? null;
   const isEnded = seen.kind !== "found" && !ACTION_FACTS[action.action].outlives ? seen.because : null;
   const objection = protection ?? isEnded;
   const acted = await act(recorded, decision, ports, signal, {

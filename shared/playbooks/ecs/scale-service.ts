@@ -1,6 +1,7 @@
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import { stopReason } from "#shared/playbooks/ecs/stop-task.ts";
 import { aimAtTask, taskNow, taskOf } from "#shared/playbooks/ecs/target.ts";
+import { workloadOf } from "#shared/playbooks/ecs/workload.ts";
 import { type Kept, type Plan, type Playbook, type Reach, refused, type Undoing, type Verification } from "#shared/playbooks/playbook.ts";
 import { at, few, lastPart, many } from "#shared/playbooks/words.ts";
 import type { ServiceFacts, Suspended } from "#shared/ports/services.ts";
@@ -57,6 +58,8 @@ export const scaleServiceToZero: Playbook = {
     if (service === null || objection !== null) return { kind: "refused", because: `${objection}; ${NEXT_BEST}` };
     const scaling = await services.scaling(name, signal);
     const running = await services.tasksOf(name, signal);
+    const spared = await protectedSiblings(service, running, reach, signal);
+    if (spared !== null) return { kind: "refused", because: `${spared}; ${NEXT_BEST}` };
     const shielded = await protectedTasks(
       running.filter((arn) => arn !== taskArn),
       reach,
@@ -144,6 +147,20 @@ function objectionTo(service: ServiceFacts | null, name: string): string | null 
   if (service.schedulingStrategy === "DAEMON")
     return `service ${name} is a DAEMON: it has no desired count, ECS runs one task on every instance; for the host, ecs:drain-instance`;
   return null;
+}
+
+/** Why the policy protects tasks that would be stopped with the service: a mark may stand on one task alone. Null: it does not. */
+async function protectedSiblings(
+  { name, tags }: ServiceFacts,
+  running: readonly string[],
+  { cluster, access, protection }: Reach,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const described = running.length === 0 ? [] : (await (await access.tasks(cluster)).describe(running, signal)).tasks;
+  const reasons = described.map((task) => protection(workloadOf(task, null, cluster, tags))).filter((why) => why !== null);
+  if (reasons.length === 0) return null;
+  const would = `would be stopped (${few([...new Set(reasons)], 3)})`;
+  return `${many(reasons.length, "protected task")} of service ${name} ${would}`;
 }
 
 /** Refused after the suspension, that is taken back: "failed" must mean that nothing is left changed. */

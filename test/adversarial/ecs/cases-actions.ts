@@ -1,7 +1,8 @@
-import type { PolicyAction } from "#shared/domain/policy.ts";
+import type { Policy, PolicyAction } from "#shared/domain/policy.ts";
+import { policyOf, shellRule } from "../../fakes/world.ts";
 import { said } from "./effects.ts";
 import type { Case } from "./run.ts";
-import { asking, FUNCTION, LABEL, protecting, QUARANTINE, type Stage } from "./stage.ts";
+import { actionOf, asking, FUNCTION, LABEL, protecting, QUARANTINE, type Stage } from "./stage.ts";
 import { change, DRAIN, drained, given, ISOLATE, invoked, isolated, MARK, REVOKE, SCALE, scaled } from "./wanted.ts";
 
 /** Every action that is not to stop the task: its parameters, and what it does to the stage's offender. */
@@ -71,6 +72,31 @@ const services: readonly Case[] = [
     because: /^refused: service web is DRAINING/,
     done: scaled,
   },
+  {
+    name: `${SCALE}: another task of the service bears the mark`,
+    fact: "its value",
+    given: (stage) => {
+      stage.policy = protecting({ labels: { [MARK]: "true" } }, asking(SCALE));
+    },
+    refuse: ({ world, neighbour }) => world.ecs.change(neighbour.taskArn, { tags: { [MARK]: "true" } }),
+    because: /^refused: 1 protected task of service web would be stopped \(the label falco-responder\/protected protects it\)/,
+    act: ({ world, neighbour }) => world.ecs.change(neighbour.taskArn, { tags: { [MARK]: "no" } }),
+    done: scaled,
+  },
+  {
+    name: `${SCALE}: a task that is protected from scale-in`,
+    fact: "one of two rules does not ask to take the protection off",
+    given: ({ world, neighbour }) => void world.ecs.protections.set(neighbour.taskArn, world.clock.now() + 3_600_000),
+    refuse: (stage) => {
+      stage.policy = ofTwoRules(true, false);
+    },
+    because: /^1 other task is protected from scale-in and NOT stopped before it ends/,
+    spared: scaled,
+    act: (stage) => {
+      stage.policy = ofTwoRules(true, true);
+    },
+    done: ({ neighbour, offender }) => [said.setDesiredCount("web", 0), said.protect(neighbour.taskArn, null), said.stop(offender.taskArn)],
+  },
   serviceCase("a task that stands alone", "its group", alone, /^hold: the task stands alone/),
   serviceCase(
     "a group that looks like a service",
@@ -87,6 +113,13 @@ const services: readonly Case[] = [
     done: ({ offender }) => [said.protect(offender.taskArn, 60)],
   },
 ];
+
+/** Both match, and both scale. */
+function ofTwoRules(...clear: readonly boolean[]): Policy {
+  return policyOf(
+    clear.map((on, n) => ({ ...shellRule, name: `rule ${n}`, actions: [actionOf(SCALE, on ? { clear_protection: true } : {})] })),
+  );
+}
 
 function alone(stage: Stage): void {
   regroup(stage, "family:web");

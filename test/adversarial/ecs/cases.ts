@@ -1,6 +1,8 @@
 import { actions } from "./cases-actions.ts";
+import { floods } from "./cases-floods.ts";
 import { guards, lines, states, times } from "./cases-guards.ts";
 import { hits } from "./cases-hosts.ts";
+import { approvals, undos } from "./cases-people.ts";
 import { hints, ids, labels, sensors } from "./cases-target.ts";
 import type { Case } from "./run.ts";
 
@@ -16,4 +18,7 @@ export const cases: readonly Case[] = [
   ...lines,
   ...actions,
   ...hits,
+  ...approvals,
+  ...undos,
+  ...floods,
 ];

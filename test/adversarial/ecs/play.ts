@@ -56,6 +56,7 @@ export class Scene {
     for (const { entry } of queue.sent) await this.#receive(encodeEntry(entry), LANES, shot.receives);
     for (const kept of unreadable.objects.values())
       this.because.push(...Array.from(kept.matchAll(/"because":"([^"]+)"/g), ([, why = ""]) => `kept: ${why}`));
+    this.stage.handingOver();
     await this.deliver();
   }
 
@@ -99,7 +100,7 @@ export class Scene {
     for (let n = 0; n < DELIVERIES; n++) {
       try {
         const result = await respond({ body, receiveCount: receives + n }, this.#ports(lanes), signal);
-        if (result.kind !== "recorded") this.because.push(result.because);
+        this.because.push(...(result.kind === "recorded" ? result.decisions : [result.because]));
         return;
       } catch (thrown) {
         if (!(thrown instanceof PipelineError) || !thrown.retryable) throw thrown;
@@ -126,7 +127,7 @@ export async function play(stage: Stage): Promise<Ending> {
   for (const { decisions } of world.bodies<{ readonly decisions: readonly Decision[] }>("alert"))
     because.push(...decisions.map((decision) => `${decision.kind}: ${decision.because}`));
   for (const { receipt } of world.bodies<{ readonly receipt: Receipt }>("receipt"))
-    because.push(`${receipt.undoing === true ? "undo " : ""}${receipt.outcome}: ${receipt.because}`);
+    because.push(`${receipt.undoing === true ? "undo " : ""}${receipt.outcome}: ${receipt.because}`, ...(receipt.remarks ?? []));
   for (const order of world.bodies<OrderBody>("order")) because.push(`order ${order.state}: ${order.because ?? "(nothing said)"}`);
   return { effects: scene.effects, because };
 }

@@ -51,6 +51,8 @@ export interface Stage {
   registry: Registry;
   /** What happens between ingest and respond. */
   meanwhile: () => void;
+  /** What happens before another lane gets what was handed over to it. */
+  handingOver: () => void;
   /** What happens after the alert, in the order in which it is written down. */
   readonly afterwards: ((scene: Scene) => Promise<void> | void)[];
   /** Tasks that the script of a case has accused so far, beside the offender. */
@@ -85,7 +87,7 @@ export function newStage(): Stage {
     receives: 1,
   };
   const tasks = { falco, falcoThere, offender, neighbour, api };
-  const doings = { meanwhile: () => undefined, afterwards: [], accused: [] };
+  const doings = { meanwhile: () => undefined, handingOver: () => undefined, afterwards: [], accused: [] };
   return { world, here, there, ...tasks, interfaceId, shot, policy: policyOf(), registry: listing("web-*"), ...doings };
 }
 
