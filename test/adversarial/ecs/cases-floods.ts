@@ -1,8 +1,7 @@
 import { policyOf, shellRule } from "../../fakes/world.ts";
 import { said } from "./effects.ts";
-import type { Scene } from "./play.ts";
 import type { Case } from "./run.ts";
-import { actionOf, type Stage } from "./stage.ts";
+import { type Acts, actionOf, type Stage } from "./stage.ts";
 import { SCALE } from "./wanted.ts";
 
 const TIMES = 3;
@@ -26,10 +25,10 @@ function replacement({ world, here, accused, offender }: Stage) {
   return task;
 }
 
-const whack = async (scene: Scene): Promise<void> => await scene.accuse(replacement(scene.stage));
+const whack = async (scene: Acts): Promise<void> => await scene.accuse(replacement(scene.stage));
 
 /** Many alerts of the one task that came last, evenly over so many ms. */
-const flood = (alerts: number, overMs: number) => async (scene: Scene) => {
+const flood = (alerts: number, overMs: number) => async (scene: Acts) => {
   const task = replacement(scene.stage);
   for (let n = 0; n < alerts; n++) {
     await scene.accuse(task);

@@ -3,9 +3,8 @@ import { pack } from "#shared/ledger/items.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
 import { policyOf, registry } from "../../fakes/world.ts";
 import { said } from "./effects.ts";
-import type { Scene } from "./play.ts";
 import type { Case } from "./run.ts";
-import { actionOf, asking, protecting, QUARANTINE, type Stage, withRule } from "./stage.ts";
+import { type Acts, actionOf, asking, protecting, QUARANTINE, type Stage, withRule } from "./stage.ts";
 import { change, DRAIN, drained, given, ISOLATE, isolated, MARK, REVOKE, SCALE, scaled } from "./wanted.ts";
 
 const approving = (action: PolicyAction["action"], params: PolicyAction["params"] = {}) =>
@@ -31,7 +30,7 @@ const approval = (
   ...(done === undefined ? {} : { done }),
 });
 
-const deliver = (scene: Scene): Promise<void> => scene.deliver();
+const deliver = (scene: Acts): Promise<void> => scene.deliver();
 
 const STOP = ["ecs:stop-task", {}, undefined] as const;
 const TO_ZERO = [SCALE, {}, scaled] as const;
@@ -156,12 +155,12 @@ export const approvals: readonly Case[] = [
   },
 ];
 
-function wait(ms: number): (scene: Scene) => void {
+function wait(ms: number): (scene: Acts) => void {
   return ({ stage }) => stage.world.later(ms);
 }
 
 /** Whoever could write to the lane's queue has no say: what counts stands in the ledger. */
-function lieInLane(scene: Scene): void {
+function lieInLane(scene: Acts): void {
   const { table, orders } = scene.stage.world;
   const incident = scene.incident();
   const [{ sk: item } = { sk: "" }] = table.ofType("order");

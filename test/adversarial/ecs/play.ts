@@ -16,7 +16,7 @@ import { FakeAlertQueue } from "../../fakes/alert-queue.ts";
 import { FakeArchive } from "../../fakes/archive.ts";
 import { logsDocument } from "../../fixtures/logs.ts";
 import { noting } from "./effects.ts";
-import { at, idOf, LABEL, type Shot, type Stage } from "./stage.ts";
+import { type Acts, at, idOf, LABEL, type Shot, type Stage } from "./stage.ts";
 
 /** What came of it. */
 export interface Ending {
@@ -33,7 +33,7 @@ const DELIVERIES = 4;
 const LANES: readonly Lane[] = ["ecs", "kubernetes"];
 
 /** The stage in play: alerts, people and lanes. */
-export class Scene {
+class Scene implements Acts {
   readonly stage: Stage;
   readonly effects: string[] = [];
   readonly because: string[] = [];
@@ -60,7 +60,6 @@ export class Scene {
     await this.deliver();
   }
 
-  /** Another alert of the same kind, now, about this task: as Falco would write it. */
   async accuse(task: TaskFacts): Promise<void> {
     const { shot, world } = this.stage;
     shot.time = at(world, -1_000);
@@ -69,13 +68,11 @@ export class Scene {
     await this.shoot();
   }
 
-  /** What lies in the lanes, until nothing does. */
   async deliver(): Promise<void> {
     const { orders } = this.stage.world;
     for (let next = orders.shift(); next !== undefined; next = orders.shift()) await this.#receive(encodeOrder(next.order), [next.lane], 1);
   }
 
-  /** A person asks for it; what they ask is carried out by `deliver`. */
   async say(verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}): Promise<void> {
     const { table, clock, telemetry, orders } = this.#ports(LANES);
     const incident = this.incident();
@@ -88,7 +85,6 @@ export class Scene {
     if (answer.kind === "refused") this.because.push(`to the person: ${answer.because}`);
   }
 
-  /** The only one. */
   incident(): string {
     const [one, another] = this.stage.world.bodies<{ readonly incident: string }>("incident");
     if (one === undefined || another !== undefined) throw new Error("the ledger has not one incident");

@@ -2,8 +2,8 @@ import type { FieldValue } from "#shared/domain/alert.ts";
 import type { Policy, PolicyAction, PolicyRule } from "#shared/domain/policy.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import type { TaskFacts } from "#shared/ports/tasks.ts";
+import type { OperateRequest } from "#shared/wire/operate.ts";
 import { policyOf, registry, shellRule, World } from "../../fakes/world.ts";
-import type { Scene } from "./play.ts";
 
 export const LABEL = "container.label[com.amazonaws.ecs.task-arn]";
 export const DOTTED = "container.label.com.amazonaws.ecs.task-arn";
@@ -54,9 +54,22 @@ export interface Stage {
   /** What happens before another lane gets what was handed over to it. */
   handingOver: () => void;
   /** What happens after the alert, in the order in which it is written down. */
-  readonly afterwards: ((scene: Scene) => Promise<void> | void)[];
+  readonly afterwards: ((scene: Acts) => Promise<void> | void)[];
   /** Tasks that the script of a case has accused so far, beside the offender. */
   readonly accused: TaskFacts[];
+}
+
+/** What can happen after the first alert. */
+export interface Acts {
+  readonly stage: Stage;
+  /** Another alert of the same kind, now, about this task: as Falco would write it. */
+  accuse(task: TaskFacts): Promise<void>;
+  /** What lies in the lanes, until nothing does. */
+  deliver(): Promise<void>;
+  /** A person asks for it; what they ask is carried out by `deliver`. */
+  say(verb: OperateRequest["verb"], more?: Partial<OperateRequest>): Promise<void>;
+  /** The only one. */
+  incident(): string;
 }
 
 export const idOf = ({ containers }: TaskFacts, length = 12): string => (containers[0]?.runtimeId ?? "").slice(0, length);
