@@ -2,7 +2,7 @@
 // Built-ins and Node 20 syntax only: nothing is installed yet when this runs.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -152,6 +152,9 @@ function ageMs(path) {
 if (!installed()) {
   await withLock(join(root, ".lab", "npm-ci.lock"), () => {
     if (installed()) return;
+    // npm ci empties the folder first: through a link, somebody else's.
+    if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink())
+      fail("node_modules is a symbolic link, and what it leads to is not what the lock says: remove the link, or install there.");
     console.error("installing packages (npm ci) ...");
     const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--loglevel=error", "--no-audit", "--no-fund"], {
       cwd: root,

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -47,4 +47,17 @@ test("an entry that does not exist is refused with the known ones", () => {
     1,
     "no such entry: strat. Known: start, alert, test, check, adversarial, bench, responder, member-template, deploy\n",
   ]);
+});
+
+test("packages are never installed through a link: what it leads to is somebody else's, and stays", () => {
+  const checkout = join(bin, "checkout");
+  mkdirSync(join(checkout, "scripts"), { recursive: true });
+  copyFileSync(RUN, join(checkout, "scripts", "run.mjs"));
+  writeFileSync(join(checkout, "package-lock.json"), "{}");
+  mkdirSync(join(bin, "elsewhere"));
+  writeFileSync(join(bin, "elsewhere", "kept"), "");
+  symlinkSync(join(bin, "elsewhere"), join(checkout, "node_modules"));
+  const { status, stderr } = spawnSync(process.execPath, [join(checkout, "scripts", "run.mjs"), "check"], { encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, expect.stringContaining("node_modules is a symbolic link")]);
+  expect(existsSync(join(bin, "elsewhere", "kept"))).toBe(true);
 });
