@@ -32,7 +32,9 @@ export function statusOf(view: IncidentView): Status {
 /** What is true now: an action that was taken back is told by its undoing. */
 const standing = (receipts: readonly Receipt[]): readonly Receipt[] =>
   receipts.filter(
-    (one) => one.undoing === true || !receipts.some((other) => other.undoing === true && isSame(one, other) && other.outcome !== "refused"),
+    (one) =>
+      one.undoing === true ||
+      !receipts.some((other) => other.undoing === true && isSame(one, other) && other.outcome !== "refused" && other.outcome !== "failed"),
   );
 
 const isSame = (a: Receipt, b: Receipt): boolean => a.action === b.action && a.subject === b.subject;

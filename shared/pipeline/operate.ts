@@ -55,7 +55,7 @@ export async function operate(request: OperateRequest, by: string, ports: Operat
   const meta = await table.get(metaKey(request.incident), signal);
   if (meta === null) return { kind: "refused", because: `there is no incident ${request.incident}`, summary: null };
   const about = unpack<IncidentBody>(meta, "incident");
-  const items = await table.query(incidentPk(request.incident), "", signal);
+  const items = await itemsOf(request.incident, table, signal);
   const summary = summaryOf(about, items);
   if (request.verb === "show") return { kind: "shown", summary };
   const refuse = (because: string): Answer => ({ kind: "refused", because, summary });
@@ -65,8 +65,12 @@ export async function operate(request: OperateRequest, by: string, ports: Operat
   telemetry.count("Operated", 1, { verb: request.verb, outcome: typeof done === "string" ? "refused" : "accepted" });
   return typeof done === "string"
     ? refuse(done)
-    : { kind: "accepted", says: done.says, summary: summaryOf(about, await table.query(incidentPk(request.incident), "", signal)) };
+    : { kind: "accepted", says: done.says, summary: summaryOf(about, await itemsOf(request.incident, table, signal)) };
 }
+
+/** Not its alerts: whoever floods us with them must not keep a person from being heard. */
+const itemsOf = async (incident: string, table: Table, signal: AbortSignal): Promise<readonly Item[]> =>
+  (await Promise.all(["TARGET#", "RECEIPT#", "ORDER#"].map((prefix) => table.query(incidentPk(incident), prefix, signal)))).flat();
 
 interface Done {
   readonly says: string;
@@ -189,6 +193,7 @@ function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary
   const approver = ({ target, ...receipt }: Receipt): string | null =>
     orders.find(
       (order) =>
+        order.state !== "denied" &&
         order.verb === (receipt.undoing === true ? "undo" : "approve") &&
         order.target === target &&
         order.key === keyOfReceipt({ target, ...receipt }),

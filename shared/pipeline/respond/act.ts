@@ -175,12 +175,15 @@ async function goOn(recorded: Recorded, held: Held, ports: RespondPorts, signal:
 /** Another incident, of another policy rule, has the claim on this target: one action is enough, and this incident's people learn where. */
 async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
   const { action, target } = claim;
+  const isUndone = claim.state === "undone";
   if ((await ports.table.get(receiptKey(incident, target, actionKey(action, claim.plan.params)), signal)) !== null) return "already";
   const receipt = {
     action,
     target,
-    outcome: "skipped",
-    because: `incident ${claim.incident} acts on this target`,
+    outcome: isUndone ? "refused" : "skipped",
+    because: isUndone
+      ? `it was done in incident ${claim.incident} and taken back by a person: it is not done again`
+      : `incident ${claim.incident} acts on this target`,
     requestedAtMs: null,
     verifiedAtMs: null,
     undo: undoOf(playbooks[action], null),

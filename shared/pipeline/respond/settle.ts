@@ -70,12 +70,7 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
     const nowMs = clock.now();
     const before = await table.get(key, signal);
     // A hold says why nothing was tried: it never covers what was.
-    if (
-      claim === null &&
-      receipt.undoing !== true &&
-      before !== null &&
-      unpack<ReceiptBody>(before, "receipt").receipt.requestedAtMs !== null
-    )
+    if (claim === null && receipt.undoing !== true && before !== null && wasTried(unpack<ReceiptBody>(before, "receipt").receipt))
       return false;
     const body: ReceiptBody = { receipt };
     const writes: Write[] = [];
@@ -99,6 +94,10 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
   }
   throw new PipelineError("ledger_contention", `the receipt of ${receipt.action} changed ${ATTEMPTS} times while it was written`);
 }
+
+/** Its successor saw what an owner that died had done, not when that asked for it. */
+const wasTried = ({ requestedAtMs, outcome }: Receipt): boolean =>
+  requestedAtMs !== null || outcome === "done" || outcome === "requested" || outcome === "unknown";
 
 async function outcomeNotes(
   { receipt, incident, alert, channels, telling, claim, askedAtMs }: Settlement,
