@@ -1,6 +1,7 @@
-import { ACTION_FACTS, byOrder } from "#shared/domain/action.ts";
+import { ACTION_FACTS, actionKey, byOrder } from "#shared/domain/action.ts";
 import type { Fields } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
+import type { PolicyAction } from "#shared/domain/policy.ts";
 import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
 import { type Workload, workloadName } from "#shared/domain/workload.ts";
 import { logEventLink } from "#shared/notify/links.ts";
@@ -37,6 +38,8 @@ const standing = (receipts: readonly Receipt[]): readonly Receipt[] =>
       !receipts.some((other) => other.undoing === true && isSame(one, other) && other.outcome !== "refused" && other.outcome !== "failed"),
   );
 
+const isOf = ({ action, subject }: Receipt, wanted: PolicyAction): boolean =>
+  actionKey(action, { function: subject }) === actionKey(wanted.action, wanted.params);
 const isSame = (a: Receipt, b: Receipt): boolean => a.action === b.action && a.subject === b.subject;
 
 /** Everything a notification says, from what the ledger holds when it is sent. Never claims more than the receipts do. */
@@ -58,6 +61,8 @@ export function tellStory(view: IncidentView): Story {
 function headline(view: IncidentView, status: Status): string {
   const rule = said(view.alert?.rule ?? "alert", 70).said;
   const receipt = headliner(standing(view.receipts), status);
+  const asked = view.phase === "decision" && status.outcome !== "unknown" && status.outcome !== "failed" ? question(view) : undefined;
+  if (asked !== undefined) return `Waiting for approval to ${asked.do} the ${asked.thing}: ${rule}`;
   if (receipt !== undefined) return `${outcomeHeadline(receipt)}: ${rule}`;
   const decision = view.decisions.findLast((one) => one.kind === status.decision);
   if (decision === undefined) return `Falco alert: ${rule}`;
@@ -68,6 +73,14 @@ function headline(view: IncidentView, status: Status): string {
   if (decision.kind === "would-act") return `Observed only, would have ${verb.did} the ${thing}: ${rule}`;
   if (decision.kind === "await-approval") return `Waiting for approval to ${verb.do} the ${thing}: ${rule}`;
   return `Held, nothing touched: ${rule}`;
+}
+
+/** What a person is asked beside what was done. */
+function question({ decisions, receipts }: IncidentView) {
+  const [waiting] = decisions
+    .filter((decision) => decision.kind === "await-approval")
+    .filter(({ action }) => !receipts.some((receipt) => isOf(receipt, action)));
+  return waiting === undefined ? undefined : ACTION_FACTS[waiting.action.action].words;
 }
 
 /** Of several with the most pressing outcome the one that matters most: what ends or cuts, before what only marks. */
@@ -204,8 +217,8 @@ function claimedLines({ alert }: IncidentView): Line[] {
 function done(view: IncidentView): Line[] {
   const lines: Line[] = view.receipts.flatMap((receipt) => receiptLines(receipt, view.alert?.timeMs ?? null));
   for (const decision of view.decisions) {
-    const action = typeof decision.action === "string" ? decision.action : decision.action.action;
-    if (decision.kind !== "hold" && view.receipts.some((receipt) => receipt.action === action)) continue;
+    const action = decision.kind === "hold" ? decision.action : decision.action.action;
+    if (decision.kind !== "hold" && view.receipts.some((receipt) => isOf(receipt, decision.action))) continue;
     lines.push([DECIDED[decision.kind], `${action} (policy rule `, said(decision.rule, 128), "): ", said(decision.because, 500)]);
   }
   return lines.length > 0 ? lines : [["Nothing: the policy asks only to tell."]];

@@ -159,6 +159,9 @@ const whyNot = (receipts: readonly Receipt[]): string =>
     "; ",
   );
 
+/** A stray character must not pick a target. */
+const SHORTEST_END = 6;
+
 /** Exactly one, or what to add to the request. */
 function choose<T>(
   all: readonly T[],
@@ -169,7 +172,8 @@ function choose<T>(
   const fitting = all.filter((one) => {
     const { key, target: uid } = of(one);
     return (
-      (action === null || key === action || key.startsWith(`${action}/`)) && (target === null || uid === target || uid.endsWith(target))
+      (action === null || key === action || key.startsWith(`${action}/`)) &&
+      (target === null || uid === target || (target.length >= SHORTEST_END && uid.endsWith(target)))
     );
   });
   const [only, another] = fitting;

@@ -61,7 +61,7 @@ describe("a question", () => {
     const actions = [of("ecs:tag-task"), { ...isolate, mode: "approve" } as const];
     stage.world.policy = { ...stage.world.policy, rules: stage.world.policy.rules.map((rule) => ({ ...rule, actions })) };
     await stage.send(stage.alert());
-    expect(await wait(120_000)).toHaveLength(1);
+    expect(await wait(120_000)).toEqual([expect.stringContaining("Waiting for approval to isolate the EC2 instance")]);
     await stage.send(stage.alert());
     expect(await wait(120_000)).toEqual([]);
   });
@@ -136,5 +136,40 @@ describe("a yes", () => {
       { outcome: "refused", because: expect.stringContaining("no longer in falco-responder.yml") },
     ]);
     expect(await pass(stage)(120_000)).toHaveLength(1);
+  });
+});
+
+describe("the command in a message", () => {
+  const commandOf = (text: string, verb: string) =>
+    new RegExp(`responder -- ${verb} (\\S+) --action (\\S+) --target (\\S+)`).exec(text) ?? [];
+
+  test("is about the target of that message: when its question is over, it answers none about another", async () => {
+    const stage = stageOf([stop]);
+    await stage.send();
+    stage.world.later(60_000);
+    await stage.swept();
+    const [message] = stage.world.messages;
+    const [, incident = "", action = "", target = ""] = commandOf(message?.kind === "sns" ? message.text : "", "approve");
+    expect(await stage.say("deny", { target })).toMatchObject({ kind: "accepted" });
+    await stage.send(stage.alert({}, stage.neighbour));
+    expect(await stage.say("approve", { incident, action, target })).toMatchObject({ kind: "refused" });
+    expect(await stage.say("approve", { incident, action, target: stage.neighbour.taskArn })).toMatchObject({ kind: "accepted" });
+    await stage.deliver();
+    expect([...stage.world.ecs.stopped.keys()]).toEqual([stage.neighbour.taskArn]);
+  });
+
+  test("names one of two functions, and stands there although the other has its receipt; a stray end of an id fits nobody", async () => {
+    const invoke = (name: string, mode: "enforce" | "approve") =>
+      of("aws:invoke-lambda", { mode, params: { function: `arn:aws:lambda:eu-west-1:111122223333:function:${name}` } });
+    const stage = stageOf([invoke("page", "enforce"), invoke("cut", "approve")]);
+    await stage.send();
+    stage.world.later(60_000);
+    await stage.swept();
+    const text = stage.world.messages.map((message) => (message.kind === "sns" ? message.text : "")).join("\n");
+    expect(text).toContain("Waits for a person to approve aws:invoke-lambda");
+    const [, incident = "", action = "", target = ""] = commandOf(text, "approve");
+    expect(action).toBe("aws:invoke-lambda/arn:aws:lambda:eu-west-1:111122223333:function:cut");
+    expect(await stage.say("approve", { incident, action, target: target.slice(-1) })).toMatchObject({ kind: "refused" });
+    expect(await stage.say("approve", { incident, action, target })).toMatchObject({ kind: "accepted" });
   });
 });
