@@ -28,7 +28,7 @@ import {
 } from "#shared/ledger/keys.ts";
 import { newNote } from "#shared/ledger/notes.ts";
 import { orderWrites } from "#shared/pipeline/respond/ask.ts";
-import { climbWrite } from "#shared/pipeline/respond/budgets.ts";
+import { climbWrite, recurrenceFor } from "#shared/pipeline/respond/budgets.ts";
 import type { Verdict } from "#shared/pipeline/respond/judge.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
@@ -144,7 +144,10 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
   }
   const asks = target === null ? [] : await orderWrites(about, body, target.workload, ports, signal);
   writes.push(...asks);
-  if (verdict.climbs !== null) writes.push(await climbWrite(about.subject, verdict.climbs, table, nowMs, signal));
+  if (verdict.climbs !== null) {
+    const recurrence = recurrenceFor(verdict.rule, ports.policy);
+    writes.push(await climbWrite(about.subject, verdict.climbs, recurrence, table, nowMs, signal));
+  }
   if (aftermath === null) {
     writes.push(...(await noteWrites(incident, body, asks.length > 0, table, nowMs, signal)));
   }
