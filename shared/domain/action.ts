@@ -47,7 +47,7 @@ export const ACTION_FACTS: Readonly<Record<ActionName, ActionFacts>> = {
     target: "task",
     words: { thing: "task", did: "protected from scale-in", do: "protect from scale-in" },
   },
-  "aws:invoke-lambda": { ...narrow, outlives: true, target: "any", words: { thing: "your Lambda function", did: "invoked", do: "invoke" } },
+  "aws:invoke-lambda": { ...narrow, outlives: true, target: "any", words: { thing: "Lambda function", did: "invoked", do: "invoke" } },
   "ecs:isolate-task": { ...narrow, target: "task", words: { thing: "task", did: "isolated", do: "isolate" } },
   "ecs:revoke-role-sessions": {
     ...broad,

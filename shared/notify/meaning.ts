@@ -36,6 +36,7 @@ function receiptMeaning(receipt: Receipt, workload: Workload | null): Line[] {
 
 function undoMeaning({ outcome }: Receipt): Line[] {
   if (outcome === "done") return [["The former state is there again, checked field by field. The way in may be open again, too."]];
+  if (outcome === "failed") return [["The action stands as it is. Ask for the undo again when the reason is gone."]];
   if (outcome === "refused") return [["What others changed since then was not overwritten. Look at it and decide."]];
   return [];
 }

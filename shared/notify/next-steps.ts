@@ -1,4 +1,6 @@
-import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
+import { actionKey } from "#shared/domain/action.ts";
+import type { Receipt } from "#shared/domain/receipt.ts";
+import type { PodWorkload, TaskWorkload, Workload } from "#shared/domain/workload.ts";
 import { serviceLink, taskLink } from "#shared/notify/links.ts";
 import { type Line, type Status, said } from "#shared/notify/parts.ts";
 import { shellWord } from "#shared/notify/text.ts";
@@ -13,33 +15,36 @@ export function nextSteps(view: IncidentView, status: Status): Line[] {
         "Find out who can write to this log stream. If it is one of your sensors, add it to the sources of its cluster in falco-responder.yml.",
       ],
     ];
-  const asked = decisionSteps(view);
   if (workload === null) return [["Open the log event and find the workload by hand: nothing could be verified, so nothing was touched."]];
-  return [...asked, ...(workload.kind === "task" ? taskSteps(workload, ended(status)) : podSteps(workload, ended(status)))];
+  return [
+    ...decisionSteps(view, workload),
+    ...(workload.kind === "task" ? taskSteps(workload, ended(status)) : podSteps(workload, ended(status))),
+  ];
 }
 
 /** What waits for a person, and what a person may take back: the very commands. */
-function decisionSteps({ incident, stage, decisions, receipts }: IncidentView): Line[] {
-  const command = (verb: string, action: string) =>
-    `npm run responder -- ${verb} ${shellWord(incident)} --action ${shellWord(action)}${stage === null ? "" : ` --stage ${shellWord(stage)}`}`;
-  const waiting = decisions.filter(({ kind, action }) => {
-    const name = typeof action === "string" ? action : action.action;
-    return kind === "await-approval" && !receipts.some((receipt) => receipt.action === name);
-  });
+function decisionSteps({ incident, stage, decisions, receipts }: IncidentView, { uid }: Workload): Line[] {
+  // Whoever runs it later must not hit another target that waits by then.
+  const target = uid.slice(uid.lastIndexOf("/") + 1);
+  const command = (verb: string, key: string) =>
+    `npm run responder -- ${verb} ${shellWord(incident)} --action ${shellWord(key)} --target ${shellWord(target)}${stage === null ? "" : ` --stage ${shellWord(stage)}`}`;
+  const waiting = decisions
+    .filter((decision) => decision.kind === "await-approval")
+    .map(({ action }) => actionKey(action.action, action.params))
+    .filter((key) => !receipts.some((receipt) => keyOf(receipt) === key));
   const undoable = receipts.filter(
-    ({ undo, undoing, action }) => undo.possible && !receipts.some((other) => other.undoing && other.action === action) && !undoing,
+    (one) => one.undo.possible && !receipts.some((other) => other.undoing && keyOf(other) === keyOf(one)) && !one.undoing,
   );
   return [
-    ...waiting.flatMap(({ action }): Line[] => {
-      const name = typeof action === "string" ? action : action.action;
-      return [
-        ["To approve: ", { command: command("approve", name) }],
-        ["To refuse: ", { command: command("deny", name) }],
-      ];
-    }),
-    ...undoable.map(({ action }): Line => ["To take it back: ", { command: command("undo", action) }]),
+    ...waiting.flatMap((key): Line[] => [
+      ["To approve: ", { command: command("approve", key) }],
+      ["To refuse: ", { command: command("deny", key) }],
+    ]),
+    ...undoable.map((receipt): Line => ["To take it back: ", { command: command("undo", keyOf(receipt)) }]),
   ];
 }
+
+const keyOf = ({ action, subject }: Receipt): string => actionKey(action, { function: subject });
 
 const ended = ({ outcome }: Status): boolean => outcome === "done" || outcome === "requested" || outcome === "skipped";
 

@@ -1,6 +1,7 @@
-import { ACTION_FACTS, byOrder } from "#shared/domain/action.ts";
+import { ACTION_FACTS, actionKey, byOrder } from "#shared/domain/action.ts";
 import type { Fields } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
+import type { PolicyAction } from "#shared/domain/policy.ts";
 import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
 import { type Workload, workloadName } from "#shared/domain/workload.ts";
 import { logEventLink } from "#shared/notify/links.ts";
@@ -32,9 +33,13 @@ export function statusOf(view: IncidentView): Status {
 /** What is true now: an action that was taken back is told by its undoing. */
 const standing = (receipts: readonly Receipt[]): readonly Receipt[] =>
   receipts.filter(
-    (one) => one.undoing === true || !receipts.some((other) => other.undoing === true && isSame(one, other) && other.outcome !== "refused"),
+    (one) =>
+      one.undoing === true ||
+      !receipts.some((other) => other.undoing === true && isSame(one, other) && other.outcome !== "refused" && other.outcome !== "failed"),
   );
 
+const isOf = ({ action, subject }: Receipt, wanted: PolicyAction): boolean =>
+  actionKey(action, { function: subject }) === actionKey(wanted.action, wanted.params);
 const isSame = (a: Receipt, b: Receipt): boolean => a.action === b.action && a.subject === b.subject;
 
 /** Everything a notification says, from what the ledger holds when it is sent. Never claims more than the receipts do. */
@@ -56,7 +61,9 @@ export function tellStory(view: IncidentView): Story {
 function headline(view: IncidentView, status: Status): string {
   const rule = said(view.alert?.rule ?? "alert", 70).said;
   const receipt = headliner(standing(view.receipts), status);
-  if (receipt !== undefined) return `${outcomeHeadline(receipt)}${isAsking(view) ? ", and your answer is needed" : ""}: ${rule}`;
+  const asked = status.outcome === "unknown" || status.outcome === "failed" ? undefined : question(view);
+  if (receipt !== undefined)
+    return `${outcomeHeadline(receipt)}${asked === undefined ? "" : `, your answer is needed to ${asked.do} the ${asked.thing}`}: ${rule}`;
   const decision = view.decisions.findLast((one) => one.kind === status.decision);
   if (decision === undefined) return `Falco alert: ${rule}`;
   const name = typeof decision.action === "string" ? decision.action : decision.action.action;
@@ -68,9 +75,13 @@ function headline(view: IncidentView, status: Status): string {
   return `Held, nothing touched: ${rule}`;
 }
 
-/** A question waits that nothing has been done about yet. */
-const isAsking = ({ decisions, receipts }: IncidentView): boolean =>
-  decisions.some((one) => one.kind === "await-approval" && !receipts.some(({ action }) => action === one.action.action));
+/** What a person is asked beside what was done. */
+function question({ decisions, receipts }: IncidentView) {
+  const [waiting] = decisions
+    .filter((decision) => decision.kind === "await-approval")
+    .filter(({ action }) => !receipts.some((receipt) => isOf(receipt, action)));
+  return waiting === undefined ? undefined : ACTION_FACTS[waiting.action.action].words;
+}
 
 /** Of several with the most pressing outcome the one that matters most: what ends or cuts, before what only marks. */
 const headliner = (receipts: readonly Receipt[], { outcome }: Status): Receipt | undefined =>
@@ -206,8 +217,8 @@ function claimedLines({ alert }: IncidentView): Line[] {
 function done(view: IncidentView): Line[] {
   const lines: Line[] = view.receipts.flatMap((receipt) => receiptLines(receipt, view.alert?.timeMs ?? null));
   for (const decision of view.decisions) {
-    const action = typeof decision.action === "string" ? decision.action : decision.action.action;
-    if (decision.kind !== "hold" && view.receipts.some((receipt) => receipt.action === action)) continue;
+    const action = decision.kind === "hold" ? decision.action : decision.action.action;
+    if (decision.kind !== "hold" && view.receipts.some((receipt) => isOf(receipt, decision.action))) continue;
     lines.push([DECIDED[decision.kind], `${action} (policy rule `, said(decision.rule, 128), "): ", said(decision.because, 500)]);
   }
   return lines.length > 0 ? lines : [["Nothing: the policy asks only to tell."]];

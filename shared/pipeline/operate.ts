@@ -55,7 +55,7 @@ export async function operate(request: OperateRequest, by: string, ports: Operat
   const meta = await table.get(metaKey(request.incident), signal);
   if (meta === null) return { kind: "refused", because: `there is no incident ${request.incident}`, summary: null };
   const about = unpack<IncidentBody>(meta, "incident");
-  const items = await table.query(incidentPk(request.incident), "", signal);
+  const items = await itemsOf(request.incident, table, signal);
   const summary = summaryOf(about, items);
   if (request.verb === "show") return { kind: "shown", summary };
   const refuse = (because: string): Answer => ({ kind: "refused", because, summary });
@@ -65,8 +65,12 @@ export async function operate(request: OperateRequest, by: string, ports: Operat
   telemetry.count("Operated", 1, { verb: request.verb, outcome: typeof done === "string" ? "refused" : "accepted" });
   return typeof done === "string"
     ? refuse(done)
-    : { kind: "accepted", says: done.says, summary: summaryOf(about, await table.query(incidentPk(request.incident), "", signal)) };
+    : { kind: "accepted", says: done.says, summary: summaryOf(about, await itemsOf(request.incident, table, signal)) };
 }
+
+/** Not its alerts: whoever floods us with them must not keep a person from being heard. */
+const itemsOf = async (incident: string, table: Table, signal: AbortSignal): Promise<readonly Item[]> =>
+  (await Promise.all(["TARGET#", "RECEIPT#", "ORDER#"].map((prefix) => table.query(incidentPk(incident), prefix, signal)))).flat();
 
 interface Done {
   readonly says: string;
@@ -155,6 +159,9 @@ const whyNot = (receipts: readonly Receipt[]): string =>
     "; ",
   );
 
+/** A stray character must not pick a target. */
+const SHORTEST_END = 6;
+
 /** Exactly one, or what to add to the request. */
 function choose<T>(
   all: readonly T[],
@@ -165,7 +172,8 @@ function choose<T>(
   const fitting = all.filter((one) => {
     const { key, target: uid } = of(one);
     return (
-      (action === null || key === action || key.startsWith(`${action}/`)) && (target === null || uid === target || uid.endsWith(target))
+      (action === null || key === action || key.startsWith(`${action}/`)) &&
+      (target === null || uid === target || (target.length >= SHORTEST_END && uid.endsWith(target)))
     );
   });
   const [only, another] = fitting;
@@ -189,6 +197,7 @@ function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary
   const approver = ({ target, ...receipt }: Receipt): string | null =>
     orders.find(
       (order) =>
+        order.state !== "denied" &&
         order.verb === (receipt.undoing === true ? "undo" : "approve") &&
         order.target === target &&
         order.key === keyOfReceipt({ target, ...receipt }),

@@ -1,6 +1,6 @@
 import { ACTION_FACTS, actionKey, byOrder, fits } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
-import { type Mode, type Recurrence, stricter } from "#shared/domain/policy.ts";
+import { type Mode, type PolicyAction, type Recurrence, stricter } from "#shared/domain/policy.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 
 /** What was done to the targets of one owner for one policy rule. Times in ms since the epoch. */
@@ -46,9 +46,12 @@ export function escalate(
     (decision): Decision => (isStop(decision) ? { kind: "hold", action: decision.action.action, rule: decision.rule, because } : decision),
   );
   if (step === null || !fits(step.action, workload.kind)) return { decisions: held, climbs };
-  const action = { ...step, mode: stricter(mode, step.mode) };
+  // What a rule allows only with a yes, or not at all, the ladder does not do without.
+  const there = decisions.find((decision) => decision.kind !== "hold" && keyOf(decision) === keyOfAction(step));
+  const allowed = there === undefined || there.kind === "hold" ? step.mode : stricter(step.mode, there.action.mode);
+  const action = { ...step, mode: stricter(mode, allowed) };
   const kind = action.mode === "enforce" ? "act" : action.mode === "approve" ? "await-approval" : "would-act";
-  const rest = held.filter((decision) => keyOf(decision) !== actionKey(step.action, step.params));
+  const rest = held.filter((decision) => keyOf(decision) !== keyOfAction(step));
   return { decisions: [...rest, { kind, action, rule, because } as const].sort((a, b) => byOrder(nameOf(a), nameOf(b))), climbs };
 }
 
@@ -56,4 +59,5 @@ const isStop = (decision: Decision): decision is Extract<Decision, { readonly ki
   decision.kind === "act" && ACTION_FACTS[decision.action.action].stops;
 
 const nameOf = ({ action }: Decision) => (typeof action === "string" ? action : action.action);
-const keyOf = ({ action }: Decision) => (typeof action === "string" ? action : actionKey(action.action, action.params));
+const keyOf = ({ action }: Decision) => (typeof action === "string" ? action : keyOfAction(action));
+const keyOfAction = ({ action, params }: PolicyAction) => actionKey(action, params);

@@ -236,8 +236,10 @@ describe("several actions in one message", () => {
 
   test("a question that waits is in the headline and comes with the very command; one that was answered is not", () => {
     const { subject, text } = renderSns(asked);
-    expect(subject).toContain("Task stopped, and your answer is needed");
-    expect(text).toContain("npm run responder -- approve inc-0123456789abcdef --action ecs:scale-service-to-zero --stage prod");
+    expect(subject).toContain("Task stopped, your answer is needed to scale to zero the service");
+    expect(text).toContain(
+      "npm run responder -- approve inc-0123456789abcdef --action ecs:scale-service-to-zero --target 0123456789abcdef0123456789abcdef --stage prod",
+    );
     const answered = renderSns(view({ ...asked, receipts: [receipt("done"), receipt("done", "ecs:scale-service-to-zero")] }));
     expect(`${answered.subject}${answered.text}`).not.toMatch(/your answer|responder -- approve/);
   });

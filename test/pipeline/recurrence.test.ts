@@ -96,3 +96,28 @@ test("the last step stays, a step that does not fit the target only tells, and n
   );
   expect(told(escalate([act], { ...recurrence, ladder: [] }, thrice, about)?.decisions ?? [])).toEqual(["hold ecs:stop-task"]);
 });
+
+test("the ladder's step is no wider than what a rule allows for the same action: the strictest mode wins there, too", () => {
+  const eager = { ...recurrence, ladder: [{ ...scale, mode: "enforce" } as const] };
+  for (const [mode, kind] of [
+    ["observe", "would-act"],
+    ["approve", "await-approval"],
+    ["enforce", "act"],
+  ] as const) {
+    const known = { enforce: "act", approve: "await-approval", observe: "would-act" } as const;
+    const there = { kind: known[mode], action: { ...scale, mode }, rule: "careful", because: "" } as Decision;
+    expect(told(escalate([there, act], eager, thrice, about)?.decisions ?? [])).toEqual([
+      `${kind} ecs:scale-service-to-zero`,
+      "hold ecs:stop-task",
+    ]);
+  }
+});
+
+test("the steps of a long window are kept as long as its stops are", async () => {
+  const { world, offend } = whack({ windowSeconds: 30 * 86_400 });
+  for (let n = 0; n < 4; n++) await offend();
+  const [stops, ladder] = ["recurrence/", "ladder/"].map((scope) =>
+    Number(world.table.all().find(({ pk }) => pk.startsWith(`BUDGET#${scope}`))?.["expires"]),
+  );
+  expect(ladder).toBeGreaterThanOrEqual(stops ?? 0);
+});

@@ -1,11 +1,14 @@
+import type { Receipt } from "#shared/domain/receipt.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import type { AlertBody, IncidentBody, ReceiptBody, TargetBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { alertKey, incidentPk, metaKey, targetKey } from "#shared/ledger/keys.ts";
 import type { NoteItem } from "#shared/ledger/notes.ts";
+import { readOrder } from "#shared/ledger/order.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
+import { keyOfReceipt } from "#shared/pipeline/respond/settle.ts";
 import { trueCount } from "#shared/pipeline/true-count.ts";
-import type { Table } from "#shared/ports/table.ts";
+import type { Item, Table } from "#shared/ports/table.ts";
 
 /** What a note tells, read now: a message that was late tells what is true when it is sent. null: the incident is gone. */
 export async function loadView(
@@ -14,11 +17,12 @@ export async function loadView(
   signal: AbortSignal,
 ): Promise<IncidentView | null> {
   const { incident, target } = note;
-  const [meta, alertItem, targetItem, receipts] = await Promise.all([
+  const [meta, alertItem, targetItem, receipts, orders] = await Promise.all([
     table.get(metaKey(incident), signal),
     table.get(alertKey(incident, note.alert), signal),
     target === null ? null : table.get(targetKey(incident, target), signal),
     target === null ? [] : table.query(incidentPk(incident), `RECEIPT#${target}#`, signal),
+    target === null ? [] : table.query(incidentPk(incident), `ORDER#approve#${target}#`, signal),
   ]);
   if (meta === null) return null;
   const about = unpack<IncidentBody>(meta, "incident");
@@ -37,9 +41,15 @@ export async function loadView(
     tell: told?.tell ?? null,
     workload: targetItem === null ? null : unpack<TargetBody>(targetItem, "target").workload,
     decisions: told?.decisions ?? [],
-    receipts: receipts.map((item) => unpack<ReceiptBody>(item, "receipt").receipt),
+    receipts: receipts.map((item) => unpack<ReceiptBody>(item, "receipt").receipt).filter((receipt) => !isAskedAnew(receipt, orders)),
     count: await trueCount(about, table, signal),
     firstAlertAtMs: about.firstAlertAtMs,
     lastAlertAtMs: about.lastAlertAtMs,
   };
 }
+
+/** That nothing came of it was told, and it is no longer the last word: a person is asked now. */
+const isAskedAnew = (receipt: Receipt, orders: readonly Item[]): boolean =>
+  receipt.undoing !== true &&
+  (receipt.outcome === "refused" || receipt.outcome === "failed") &&
+  orders.map(readOrder).some(({ state, key }) => state === "awaiting" && key === keyOfReceipt(receipt));

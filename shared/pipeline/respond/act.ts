@@ -3,6 +3,7 @@ import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
 import { standing, takenOver } from "#shared/ledger/claim.ts";
+import { iso } from "#shared/ledger/items.ts";
 import { claimKey, hashOf, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
 import { spend } from "#shared/pipeline/respond/budgets.ts";
 import { carryOut, subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
@@ -24,7 +25,12 @@ export type Acted = Outcome | "already" | "lost" | "held" | "handed-over";
 /** A person said yes: the alert's age counts no more, since the target was looked at again. `objection`: why it is not done all the same. */
 export interface Approval {
   readonly objection: string | null;
+  readonly askedAtMs: number;
+  readonly decidedAtMs: number | null;
 }
+
+/** A decision to act; with `approval`: a person's. */
+type Wanted = Act & { readonly approval?: Approval };
 
 const ATTEMPTS = 10;
 
@@ -32,14 +38,9 @@ const ATTEMPTS = 10;
  * Evidence, claim, action, receipt. Repeated at will: a claim that is there is never made again. Throws a retryable PipelineError when the
  * message must come again.
  */
-export async function act(
-  recorded: Recorded,
-  decision: Act,
-  ports: RespondPorts,
-  signal: AbortSignal,
-  approval: Approval | null = null,
-): Promise<Acted> {
+export async function act(recorded: Recorded, decision: Wanted, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
   const { body, target, incident, generation } = recorded;
+  const { approval = null } = decision;
   if (target === null) throw new Error(`incident ${incident} decided to act on no target`);
   const lane = laneOf(decision.action.action, target.workload.kind);
   if (!ports.lanes.includes(lane)) {
@@ -81,7 +82,7 @@ const mayTryAgain = ({ state, alert }: Claim, { body }: Recorded): boolean =>
 /** `earlier`: the claim, not carried out, that the new one replaces. */
 async function claimAndCarryOut(
   recorded: Recorded,
-  decision: Act,
+  decision: Wanted,
   plan: Plan,
   evidence: Evidence,
   earlier: Held | null,
@@ -178,12 +179,15 @@ async function goOn(recorded: Recorded, held: Held, ports: RespondPorts, signal:
 /** Another incident, of another policy rule, has the claim on this target: one action is enough, and this incident's people learn where. */
 async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: RespondPorts, signal: AbortSignal): Promise<Acted> {
   const { action, target } = claim;
+  const isUndone = claim.state === "undone";
   if ((await ports.table.get(receiptKey(incident, target, actionKey(action, claim.plan.params)), signal)) !== null) return "already";
   const receipt = {
     action,
     target,
-    outcome: "skipped",
-    because: `incident ${claim.incident} acts on this target`,
+    outcome: isUndone ? "refused" : "skipped",
+    because: isUndone
+      ? `it was done in incident ${claim.incident} and taken back by a person: it is not done again`
+      : `incident ${claim.incident} acts on this target`,
     requestedAtMs: null,
     verifiedAtMs: null,
     undo: undoOf(playbooks[action], null),
@@ -203,13 +207,15 @@ const ofFunction = (plan: Pick<Plan, "action" | "params">): Pick<Receipt, "subje
 /** Nothing was touched. No claim is left behind: a later alert may act when the reason is gone. */
 async function hold(
   { incident, body, target }: Recorded,
-  { action }: Act,
-  because: string,
+  { action, approval }: Wanted,
+  why: string,
   evidence: Evidence,
   ports: RespondPorts,
   signal: AbortSignal,
 ): Promise<Acted> {
   const uid = target?.workload.uid ?? "";
+  // Each yes that came to nothing is told for itself, whatever was told of this action before.
+  const because = approval === undefined ? why : `approved${at(approval.decidedAtMs)}, and not done: ${why}`;
   const receipt = {
     action: action.action,
     target: uid,
@@ -224,6 +230,9 @@ async function hold(
   ports.telemetry.warn("An action is held before its claim", { incident, action: action.action, because });
   ports.telemetry.count("Actions", 1, { action: action.action, outcome: "held" });
   const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "held", claim: null } as const;
-  await settle(settlement, ports, signal);
+  const asked = approval === undefined ? {} : { askedAtMs: approval.askedAtMs };
+  await settle({ ...settlement, ...asked }, ports, signal);
   return "held";
 }
+
+const at = (ms: number | null): string => (ms === null ? "" : ` at ${iso(ms)}`);

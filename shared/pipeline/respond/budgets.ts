@@ -1,6 +1,6 @@
 import { ACTION_FACTS, type ActionName } from "#shared/domain/action.ts";
 import type { Alert } from "#shared/domain/alert.ts";
-import type { Policy } from "#shared/domain/policy.ts";
+import type { Policy, Recurrence } from "#shared/domain/policy.ts";
 import { ownerName, type Workload } from "#shared/domain/workload.ts";
 import { expiry, KEEP_HELPER_S, pack, unpack } from "#shared/ledger/items.ts";
 import { budgetKey, hashOf } from "#shared/ledger/keys.ts";
@@ -48,11 +48,11 @@ export async function spend(spending: Spending, policy: Policy, table: Table, no
     const admission = admit(recent, { owner, priority: alert.priority }, limit, nowMs);
     if (!admission.ok) return { ok: false, because: admission.because };
     const body: BudgetBody = { recent: admission.recent };
-    // The window of a recurrence may be longer than helpers are kept.
-    const keepSeconds = Math.max(KEEP_HELPER_S, 2 * limit.windowSeconds);
     writes.push({
       op: "put",
-      item: pack(budgetKey(scope), "budget", (item?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, keepSeconds) }),
+      item: pack(budgetKey(scope), "budget", (item?.version ?? 0) + 1, nowMs, body, {
+        expires: expiry(nowMs, keptFor(limit.windowSeconds)),
+      }),
       when: item === null ? { kind: "absent" } : { kind: "version", version: item.version },
     });
   }
@@ -60,7 +60,7 @@ export async function spend(spending: Spending, policy: Policy, table: Table, no
 }
 
 function limitsOf({ action, workload, subject, rule }: Spending, owner: string, policy: Policy): readonly [string, BudgetLimit][] {
-  const { budgets, rules } = policy;
+  const { budgets } = policy;
   const { windowSeconds } = budgets;
   const limits: [string, BudgetLimit][] = [
     [`owner/${hashOf(owner)}`, { scope: "owner", limit: budgets.owner, windowSeconds }],
@@ -70,10 +70,16 @@ function limitsOf({ action, workload, subject, rule }: Spending, owner: string, 
   // A step of the ladder is what recurrence asks for: it is not held back by it.
   const counted = action === "ecs:stop-task" || action === "kubernetes:terminate";
   if (!counted) return limits;
-  const recurrence = rules.find(({ name }) => name === rule)?.recurrence ?? policy.recurrence;
+  const recurrence = recurrenceFor(rule, policy);
   const limit = { scope: "recurrence", limit: recurrence.times, windowSeconds: recurrence.windowSeconds } as const;
   return [[recurrenceScope(subject), limit], ...limits];
 }
+
+export const recurrenceFor = (rule: string | null, { rules, recurrence }: Policy): Recurrence =>
+  rules.find(({ name }) => name === rule)?.recurrence ?? recurrence;
+
+/** The window of a recurrence may be longer than helpers are kept. */
+const keptFor = (windowSeconds: number): number => Math.max(KEEP_HELPER_S, 2 * windowSeconds);
 
 /** How often targets of this owner were stopped for this rule, and how far up the ladder it is. */
 export async function recurrenceOf(subject: string, table: Table, signal: AbortSignal): Promise<RecurrenceState> {
@@ -91,6 +97,7 @@ export async function recurrenceOf(subject: string, table: Table, signal: AbortS
 export async function climbWrite(
   subject: string,
   climbs: RecurrenceState["climbs"],
+  { windowSeconds }: Recurrence,
   table: Table,
   nowMs: number,
   signal: AbortSignal,
@@ -100,7 +107,7 @@ export async function climbWrite(
   const body: LadderBody = { climbs };
   return {
     op: "put",
-    item: pack(key, "budget", (item?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, KEEP_HELPER_S) }),
+    item: pack(key, "budget", (item?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, keptFor(windowSeconds)) }),
     when: item === null ? { kind: "absent" } : { kind: "version", version: item.version },
   };
 }

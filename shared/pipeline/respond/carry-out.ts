@@ -21,22 +21,24 @@ export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts
   const reach = reachOf(claim.cluster, ports);
   if (reach === null) return await end(held, "failed", `cluster ${claim.cluster} is no longer in falco-responder.yml`, null, ports, signal);
   const playbook = playbooks[claim.action];
-  // Nothing is done before it is prepared: a claim without what preparing kept has touched nothing yet.
-  const mayHaveActed = lookFirst && (playbook.prepare === undefined || claim.kept !== undefined);
-  if (mayHaveActed) {
+  if (lookFirst && isPrepared(claim)) {
     const seen = await attempt(() => playbook.verify(claim.plan, keptOf(claim), reach, signal));
     // What the earlier owner did is not known when we may not look: that is no failure.
     if (!seen.ok) return await broken(held, seen.error, "unknown", ports, signal);
     if (seen.value.kind !== "pending") return await endAs(held, seen.value, ports, signal);
     if (seen.value.begun) return await watch(held, reach, ports, signal);
-    if (await paused(ports, signal))
-      return await end(held, "refused", "the kill switch is on, or cannot be read: nothing was done", null, ports, signal);
   }
+  // It may have been switched on since the claim, and nothing is under way.
+  if (lookFirst && (await paused(ports, signal)))
+    return await end(held, "refused", "the kill switch is on, or cannot be read: nothing was done", null, ports, signal);
   const ready = await prepared(held, reach, ports, signal);
   return typeof ready === "string" ? ready : await execute(ready, reach, ports, signal);
 }
 
 const keptOf = ({ kept = {} }: Claim): Kept => kept;
+
+/** Nothing is done before it is prepared: a claim without what preparing kept has touched nothing yet. */
+export const isPrepared = ({ action, kept }: Claim): boolean => playbooks[action].prepare === undefined || kept !== undefined;
 
 /** The claim with what undo needs, stored before the first write to the world; or what it ended as. */
 async function prepared(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortSignal): Promise<Held | Outcome | "lost"> {

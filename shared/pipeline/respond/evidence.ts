@@ -18,6 +18,8 @@ const MOST_CHARS = 1_000_000;
 /** Alerts of the same container that stand beside this one. An incident may have thousands: the newest of so many that are read. */
 const MOST_ALERTS = 20;
 const READ_ALERTS = 200;
+/** Of what each of them says: whoever writes long alerts must not make the evidence too large to be kept. */
+const MOST_OUTPUT_CHARS = 1_000;
 
 /** All actions on the target of one alert have the same evidence: it is gathered once. */
 const kept = new WeakMap<Recorded, Promise<Evidence>>();
@@ -86,7 +88,13 @@ async function alertsOf(incident: string, body: AlertBody, { table }: RespondPor
       .filter(({ alert, target }) => target === body.target && alert.id !== body.alert.id)
       .sort((a, b) => b.decidedAtMs - a.decidedAtMs)
       .slice(0, MOST_ALERTS)
-      .map(({ alert }) => ({ id: alert.id, rule: alert.rule, priority: alert.priority, time: alert.time, output: alert.output }));
+      .map(({ alert }) => ({
+        id: alert.id,
+        rule: alert.rule,
+        priority: alert.priority,
+        time: alert.time,
+        output: alert.output?.slice(0, MOST_OUTPUT_CHARS) ?? null,
+      }));
   } catch (thrown) {
     return { missing: messageOf(thrown) };
   }

@@ -6,7 +6,7 @@ import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import { ownerName, type Resolution } from "#shared/domain/workload.ts";
 import { subjectOf } from "#shared/ledger/keys.ts";
-import { recurrenceOf } from "#shared/pipeline/respond/budgets.ts";
+import { recurrenceFor, recurrenceOf } from "#shared/pipeline/respond/budgets.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { sightingKey } from "#shared/playbooks/ecs/resolve.ts";
 import { playbooks, resolve } from "#shared/playbooks/index.ts";
@@ -58,7 +58,7 @@ async function escalated(verdict: Verdict, { policy, table, clock }: RespondPort
   const stops = decisions.some((decision) => decision.kind === "act" && ACTION_FACTS[decision.action.action].stops);
   if (!stops || rule === null || resolution?.kind !== "found") return verdict;
   const named = policy.rules.find(({ name }) => name === rule);
-  const recurrence = named?.recurrence ?? policy.recurrence;
+  const recurrence = recurrenceFor(rule, policy);
   const state = await recurrenceOf(subjectOf(entry.cluster, who, rule), table, signal);
   const about = { workload: resolution.workload, rule, mode: stricter(policy.mode, named?.mode ?? "enforce"), nowMs: clock.now() };
   const seen = escalate(decisions, recurrence, state, about);

@@ -1,4 +1,5 @@
-import { ACTION_FACTS } from "#shared/domain/action.ts";
+import { ACTION_FACTS, type ActionName } from "#shared/domain/action.ts";
+import type { Workload } from "#shared/domain/workload.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import { act } from "#shared/pipeline/respond/act.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
@@ -44,20 +45,24 @@ export async function carryOrder(incident: string, item: string, ports: RespondP
 async function approved(order: OrderBody, ports: RespondPorts, signal: AbortSignal): Promise<OrderOutcome> {
   const { incident, alert, action, rule } = order;
   const recorded = await recordedIn(incident, alert, ports.table, signal);
-  const reach = recorded.target === null ? null : reachOf(recorded.target.workload.cluster, ports);
-  if (recorded.target === null || reach === null) return { because: "the target or its cluster is no longer known", againAtMs: null };
-  const decision = { kind: "act", action, rule, because: `approved by ${order.by ?? "(nobody)"}` } as const;
-  const seen = await look(recorded.target.workload, reach.cluster, reach.access, signal);
-  // As it is now, and as it was decided on: a task that has ended has lost its tags, and ECS may have forgotten it. Its service lives on.
-  const service = seen.kind === "found" ? null : await underServiceTags(recorded.target.workload, reach, signal);
-  const protection =
-    [seen.kind === "unverified" ? null : seen.workload, recorded.target.workload, service]
-      .map((workload) => (workload === null ? null : protectionOf(ports.policy, workload)))
-      .find((because) => because !== null) ?? null;
-  const isEnded = seen.kind !== "found" && !ACTION_FACTS[action.action].outlives ? seen.because : null;
-  const objection = protection ?? isEnded;
-  const acted = await act(recorded, decision, ports, signal, {
-    objection: objection === null ? null : `approved, and not done: ${objection}`,
-  });
+  if (recorded.target === null) return { because: "the target is no longer known", againAtMs: null };
+  const objection = await objectionTo(recorded.target.workload, action.action, ports, signal);
+  const approval = { objection, askedAtMs: order.askedAtMs, decidedAtMs: order.decidedAtMs };
+  const because = `approved by ${order.by ?? "(nobody)"}`;
+  const acted = await act(recorded, { kind: "act", action, rule, because, approval }, ports, signal);
   return { because: objection === null ? acted : `${acted}: ${objection}`, againAtMs: null, isHeld: acted === "held" };
+}
+
+/** Why what was approved is not done to this target now; null: it is. */
+async function objectionTo(workload: Workload, action: ActionName, ports: RespondPorts, signal: AbortSignal): Promise<string | null> {
+  const reach = reachOf(workload.cluster, ports);
+  if (reach === null) return `cluster ${workload.cluster} is no longer in falco-responder.yml`;
+  const seen = await look(workload, reach.cluster, reach.access, signal);
+  // As it is now, and as it was decided on: a task that has ended has lost its tags, and ECS may have forgotten it. Its service lives on.
+  const service = seen.kind === "found" ? null : await underServiceTags(workload, reach, signal);
+  const protection =
+    [seen.kind === "unverified" ? null : seen.workload, workload, service]
+      .map((one) => (one === null ? null : protectionOf(ports.policy, one)))
+      .find((because) => because !== null) ?? null;
+  return protection ?? (seen.kind !== "found" && !ACTION_FACTS[action].outlives ? seen.because : null);
 }

@@ -28,7 +28,7 @@ import {
 } from "#shared/ledger/keys.ts";
 import { newNote } from "#shared/ledger/notes.ts";
 import { orderWrites } from "#shared/pipeline/respond/ask.ts";
-import { climbWrite } from "#shared/pipeline/respond/budgets.ts";
+import { climbWrite, recurrenceFor } from "#shared/pipeline/respond/budgets.ts";
 import type { Verdict } from "#shared/pipeline/respond/judge.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
@@ -142,13 +142,14 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
       writes.push({ op: "put", item: pack(key, "container", 1, nowMs, container, helper(nowMs)), when: null });
     }
   }
-  const asks = target === null ? [] : await orderWrites(incident, body, target.workload, ports, signal);
+  const asks = target === null ? [] : await orderWrites(about, body, target.workload, ports, signal);
   writes.push(...asks);
-  if (verdict.climbs !== null) writes.push(await climbWrite(about.subject, verdict.climbs, table, nowMs, signal));
+  if (verdict.climbs !== null) {
+    const recurrence = recurrenceFor(verdict.rule, ports.policy);
+    writes.push(await climbWrite(about.subject, verdict.climbs, recurrence, table, nowMs, signal));
+  }
   if (aftermath === null) {
-    // A question that nobody answered is asked again, and heard again.
-    const isAskedAgain = asks.some(({ when }) => when?.kind === "version");
-    writes.push(...(await noteWrites(incident, body, isAskedAgain, table, nowMs, signal)));
+    writes.push(...(await noteWrites(incident, body, asks.length > 0, table, nowMs, signal)));
   }
   return {
     writes,
@@ -214,23 +215,25 @@ export const metaItem = (about: IncidentBody, version: number, nowMs: number): I
 
 const PRESSING: readonly DecisionKind[] = ["act", "await-approval", "would-act", "hold"];
 
-/** One message per incident, channel, target and kind of decision: similar alerts only count. */
+/** One message per incident, channel, target and kind of decision: similar alerts only count. But every question is heard. */
 async function noteWrites(
   incident: string,
   body: AlertBody,
-  isAskedAgain: boolean,
+  asks: boolean,
   table: Table,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   const kind = PRESSING.find((one) => body.decisions.some((decision) => decision.kind === one)) ?? "tell";
-  const topic = topicOf(body.target, isAskedAgain ? `${kind} ${body.alert.id}` : kind);
-  const notes = body.channels.map((channel) =>
-    newNote({ incident, channel, phase: "decision", topic, alert: body.alert.id, target: body.target }, nowMs),
-  );
-  const there = notes.length === 0 ? [] : await table.query(incidentPk(incident), "NOTE#", signal);
+  const note = (channel: string, about: string) =>
+    newNote({ incident, channel, phase: "decision", topic: topicOf(body.target, about), alert: body.alert.id, target: body.target }, nowMs);
+  const there = body.channels.length === 0 ? [] : await table.query(incidentPk(incident), "NOTE#", signal);
   const known = new Set(there.map(({ sk }) => sk));
-  return notes.filter(({ sk }) => !known.has(sk)).map((item) => ({ op: "put", item, when: { kind: "absent" } }));
+  return body.channels.flatMap((channel): Write[] => {
+    const usual = note(channel, kind);
+    if (known.has(usual.sk) && !asks) return [];
+    return [{ op: "put", item: known.has(usual.sk) ? note(channel, `${kind} ${body.alert.id}`) : usual, when: { kind: "absent" } }];
+  });
 }
 
 /** Cut where an item could not hold it; the whole stands in the evidence, the log group and, when oversized, the unreadable bucket. */

@@ -54,24 +54,23 @@ export interface Settlement {
   readonly telling: Telling;
   /** The claim as it becomes; null: there is none, the action is held before it. */
   readonly claim: { readonly held: Held; readonly next: Claim } | null;
+  /** The question that it answers: each is told for itself. */
+  readonly askedAtMs?: number;
+  /** Written with it, and it with this: where this is refused, nothing is written. Only without a claim. */
+  readonly along?: Write;
 }
 
 const ATTEMPTS = 6;
 
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
 export async function settle(settlement: Settlement, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
-  const { claim, receipt, incident } = settlement;
+  const { claim, receipt, incident, along } = settlement;
   const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const nowMs = clock.now();
     const before = await table.get(key, signal);
     // A hold says why nothing was tried: it never covers what was.
-    if (
-      claim === null &&
-      receipt.undoing !== true &&
-      before !== null &&
-      unpack<ReceiptBody>(before, "receipt").receipt.requestedAtMs !== null
-    )
+    if (claim === null && receipt.undoing !== true && before !== null && wasTried(unpack<ReceiptBody>(before, "receipt").receipt))
       return false;
     const body: ReceiptBody = { receipt };
     const writes: Write[] = [];
@@ -81,6 +80,7 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
         item: claimItem(claim.next, claim.held.version + 1, nowMs),
         when: { kind: "version", version: claim.held.version },
       });
+    if (along !== undefined) writes.push(along);
     writes.push({
       op: "put",
       item: pack(key, "receipt", (before?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, KEEP_INCIDENT_S) }),
@@ -89,21 +89,26 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
     writes.push(...(await outcomeNotes(settlement, table, nowMs, signal)));
     const result = await table.transact(writes, signal);
     if (result.ok) return true;
-    if (claim !== null && result.failed.includes(0)) return false;
+    if ((claim !== null || along !== undefined) && result.failed.includes(0)) return false;
     await clock.sleep(Math.random() * 20 * attempt, signal);
   }
   throw new PipelineError("ledger_contention", `the receipt of ${receipt.action} changed ${ATTEMPTS} times while it was written`);
 }
 
+/** Its successor saw what an owner that died had done, not when that asked for it. */
+const wasTried = ({ requestedAtMs, outcome }: Receipt): boolean =>
+  requestedAtMs !== null || outcome === "done" || outcome === "requested" || outcome === "unknown";
+
 async function outcomeNotes(
-  { receipt, incident, alert, channels, telling, claim }: Settlement,
+  { receipt, incident, alert, channels, telling, claim, askedAtMs }: Settlement,
   table: ClaimPorts["table"],
   nowMs: number,
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   if (telling === null) return [];
   // What was told of the claim before is no longer all: another outcome is another message, the same one is not.
-  const about = claim?.next.again === true ? `${telling} again: ${receipt.outcome}` : telling;
+  const again = claim?.next.again === true ? `${telling} again: ${receipt.outcome}` : telling;
+  const about = askedAtMs === undefined ? again : `${again} asked ${askedAtMs}`;
   // An undo may be told more than once: not before then, changed by others, undone. Each of these is another message.
   const undoing = receipt.undoing === true ? ` undone: ${receipt.outcome} ${receipt.because}` : "";
   const topic = topicOf(receipt.target, `${keyOfReceipt(receipt)}${undoing} ${about}`);

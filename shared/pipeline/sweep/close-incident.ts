@@ -3,6 +3,7 @@ import { isFinal, type Receipt } from "#shared/domain/receipt.ts";
 import { type AlertBody, closeDueMs, closed, type IncidentBody, type ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { incidentPk, metaKey } from "#shared/ledger/keys.ts";
+import { readOrder } from "#shared/ledger/order.ts";
 import { subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
@@ -10,10 +11,10 @@ import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
 import type { Item } from "#shared/ports/table.ts";
 
-/** An incident with an open receipt is looked at again after this. */
+/** An incident in which something is open is looked at again after this. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 
-/** Closes an incident that was quiet long enough and whose receipts are all final. True: closed. A later alert opens the next generation. */
+/** Closes an incident that was quiet long enough, whose receipts are all final and in which nothing waits for a person or a lane. True: closed. A later alert opens the next generation. */
 export async function closeIncident(found: Item, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   const { table, clock, telemetry } = ports;
   const item = await table.get(found, signal);
@@ -24,7 +25,9 @@ export async function closeIncident(found: Item, ports: ClaimPorts, signal: Abor
   const items = await table.query(incidentPk(about.incident), "RECEIPT#", signal);
   const receipts = items.map((one) => unpack<ReceiptBody>(one, "receipt").receipt);
   await settleForgotten(about.incident, receipts, ports, signal);
-  const open = receipts.some(({ outcome }) => !isFinal(outcome));
+  const orders = (await table.query(incidentPk(about.incident), "ORDER#", signal)).map(readOrder);
+  // A question that waits, too: closed, the next alert of the same offender would ask it a second time.
+  const open = receipts.some(({ outcome }) => !isFinal(outcome)) || orders.some(({ state }) => state === "awaiting" || state === "given");
   const next = open
     ? pack(metaKey(about.incident), "incident", item.version + 1, nowMs, about, { due: iso(nowMs + LOOK_AGAIN_MS) })
     : pack(metaKey(about.incident), "incident", item.version + 1, nowMs, closed(about, nowMs), { expires: expiry(nowMs, KEEP_INCIDENT_S) });

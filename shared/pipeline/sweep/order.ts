@@ -1,4 +1,5 @@
 import type { Receipt } from "#shared/domain/receipt.ts";
+import { iso } from "#shared/ledger/items.ts";
 import { hashOf } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import { subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
@@ -7,7 +8,7 @@ import { settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
 import type { Orders } from "#shared/ports/orders.ts";
-import type { Item } from "#shared/ports/table.ts";
+import type { Item, Write } from "#shared/ports/table.ts";
 
 /** sent: to its lane, again. expired: nobody answered in time, and those who were asked are told. left: nothing to do. */
 export type Looked = "sent" | "expired" | "left";
@@ -22,12 +23,11 @@ export async function lookAtOrder(found: Item, ports: ClaimPorts & { readonly or
   if (order.atMs > nowMs || (order.state !== "given" && order.state !== "awaiting")) return "left";
   const next: OrderBody = order.state === "given" ? { ...order, sent: order.sent + 1 } : { ...order, state: "expired" };
   const when = { kind: "version", version: item.version } as const;
-  const { ok } = await table.transact([{ op: "put", item: orderItem(next, item.version + 1, nowMs), when }], signal);
-  if (!ok) return "left";
-  if (order.state === "awaiting") {
-    await tellExpired(order, ports, signal);
-    return "expired";
-  }
+  const write = { op: "put", item: orderItem(next, item.version + 1, nowMs), when } as const;
+  // Over and told at once: nobody would look at an expired order again. What was done meanwhile is not covered by that.
+  if (order.state === "awaiting" && (await tellExpired(order, write, ports, signal))) return "expired";
+  if (!(await table.transact([write], signal)).ok) return "left";
+  if (order.state === "awaiting") return "expired";
   await sendOrder(next, orders, signal);
   return "sent";
 }
@@ -40,20 +40,20 @@ export const sendOrder = (order: OrderBody, orders: Orders, signal: AbortSignal)
   return orders.send(lane, message, hashOf("act", target), hashOf("order", incident, item, String(decidedAtMs), String(sent)), signal);
 };
 
-async function tellExpired(order: OrderBody, ports: ClaimPorts, signal: AbortSignal): Promise<void> {
+async function tellExpired(order: OrderBody, along: Write, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   const { action, params } = order.action;
   const subject = subjectOfPlan({ action, params });
   const receipt: Receipt = {
     action,
     target: order.target,
     outcome: "refused",
-    because: `nobody approved it within ${Math.round((order.atMs - order.askedAtMs) / 60_000)} min; a new alert asks again`,
+    because: `nobody approved it within ${Math.round((order.atMs - order.askedAtMs) / 60_000)} min; since ${iso(order.askedAtMs)}; a new alert asks again`,
     requestedAtMs: null,
     verifiedAtMs: null,
     undo: undoOf(playbooks[action], null),
     evidence: { kind: "none" },
     ...(subject === null ? {} : { subject }),
   };
-  const { incident, alert, channels } = order;
-  await settle({ receipt, incident, alert, channels, telling: "held", claim: null }, ports, signal);
+  const { incident, alert, channels, askedAtMs } = order;
+  return await settle({ receipt, incident, alert, channels, telling: "held", claim: null, askedAtMs, along }, ports, signal);
 }

@@ -1,6 +1,6 @@
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import { ESCALATE_MS, standing } from "#shared/ledger/claim.ts";
-import { end } from "#shared/pipeline/respond/carry-out.ts";
+import { end, isPrepared } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Held, readClaim, storeClaim } from "#shared/pipeline/respond/settle.ts";
@@ -43,6 +43,8 @@ const giveUp = async (held: Held, outcome: "failed" | "unknown", because: string
   (await end(held, outcome, `given up: ${because}`, null, ports, signal)) === "lost" ? "left" : outcome;
 
 async function look({ claim }: Held, ports: ClaimPorts, signal: AbortSignal): Promise<Verification> {
+  // There is nothing to compare the world with, and no need to.
+  if (!isPrepared(claim)) return { kind: "pending", begun: false, because: "its owner died before it prepared: nothing was touched" };
   const reach = reachOf(claim.cluster, ports);
   if (reach === null) return { kind: "unknown", because: `cluster ${claim.cluster} is no longer in falco-responder.yml` };
   try {

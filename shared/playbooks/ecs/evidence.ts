@@ -18,6 +18,9 @@ export const evidenceNeeds: Needs = {
 /** The last lines of each container: enough to see what it did, small beside the size cap of evidence. */
 const MOST_LINES = 100;
 const MOST_CONTAINERS = 10;
+/** The offender writes its log: as long as it likes. A line is cut, and of all logs of a task so much JSON is kept, the newest first. */
+const MOST_LINE_CHARS = 2_000;
+const MOST_LOG_CHARS = 200_000;
 
 /** What the control plane says of the offender before it is touched; each part by itself, since none may cost the others. */
 export interface TaskEvidence {
@@ -100,10 +103,27 @@ async function logsOf(
     // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html: prefix/container/task id
     const stream = `${streamPrefix}/${name}/${id}`;
     const lines = await part(`log of ${name}`, async () => await (await access.logs(cluster)).recent(group, stream, MOST_LINES, signal));
-    if (lines === null) missing.push(`log of ${name}: nothing is there`);
-    else logs.push({ container: name, stream, lines });
+    if (lines === null) {
+      missing.push(`log of ${name}: nothing is there`);
+      continue;
+    }
+    const kept = newest(lines, MOST_LOG_CHARS / Math.min(MOST_CONTAINERS, containers.length));
+    if (kept.length < lines.length) missing.push(`log of ${name}: ${lines.length - kept.length} older lines, too long to be kept`);
+    logs.push({ container: name, stream, lines: kept });
   }
   return logs;
+}
+
+function newest(lines: ContainerLog["lines"], most: number): ContainerLog["lines"] {
+  const kept: ContainerLog["lines"][number][] = [];
+  let length = 0;
+  for (const { atMs, line } of lines.toReversed()) {
+    const cut = line.length <= MOST_LINE_CHARS ? line : `${line.slice(0, MOST_LINE_CHARS)}… (cut)`;
+    length += JSON.stringify(cut).length;
+    if (length > most) break;
+    kept.unshift({ atMs, line: cut });
+  }
+  return kept;
 }
 
 const isListed = (group: string, globs: readonly string[]): boolean => globs.some((glob) => globTest(glob)(group));

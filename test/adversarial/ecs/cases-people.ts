@@ -52,16 +52,28 @@ export const approvals: readonly Case[] = [
     "ECS has another task there",
     STOP,
     replaced,
-    /^refused: approved, and not done: ECS no longer/,
+    /^refused: approved at \S+, and not done: ECS no longer/,
   ),
-  approval("the container was restarted meanwhile", "its runtimeId", STOP, restarted, /^refused: approved, and not done: ECS no longer/),
-  approval("its service is protected since", "protect.services", STOP, spared(["web"]), /^refused: approved, and not done: service web is/),
+  approval(
+    "the container was restarted meanwhile",
+    "its runtimeId",
+    STOP,
+    restarted,
+    /^refused: approved at \S+, and not done: ECS no longer/,
+  ),
+  approval(
+    "its service is protected since",
+    "protect.services",
+    STOP,
+    spared(["web"]),
+    /^refused: approved at \S+, and not done: service web is/,
+  ),
   approval(
     "its service is protected since",
     "protect.services",
     TO_ZERO,
     spared(["web"]),
-    /^refused: approved, and not done: service web is/,
+    /^refused: approved at \S+, and not done: service web is/,
   ),
   approval("its service was marked since", "the service's tag", TO_ZERO, marked("web"), /the label falco-responder\/protected protects it/),
   {
@@ -92,7 +104,7 @@ export const approvals: readonly Case[] = [
     (stage) => {
       stage.registry = { ...registry, clusters: [] };
     },
-    /^order carried: the target or its cluster is no longer known/,
+    /^refused: approved at \S+, and not done: cluster shop-prod is no longer in falco-responder.yml/,
   ),
   approval(
     "the policy only observes since",
@@ -101,14 +113,14 @@ export const approvals: readonly Case[] = [
     (stage) => {
       stage.policy = { ...stage.policy, mode: "observe" };
     },
-    /^refused: the policy no longer enforces/,
+    /^refused: approved at \S+, and not done: the policy no longer enforces/,
   ),
   approval(
     "the kill switch is on since",
     "paused",
     STOP,
     ({ world }) => world.table.seed({ ...pack(SWITCH, "budget", 1, 0, {}), type: "switch", paused: true }),
-    /^refused: the kill switch is on/,
+    /^refused: approved at \S+, and not done: the kill switch is on/,
   ),
   {
     name: "approved ecs:stop-task: too late",
