@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { inert } from "#shared/notify/text.ts";
 import type { Answer, IncidentSummary } from "#shared/pipeline/operate.ts";
 import type { CallError } from "./call.ts";
 
@@ -12,17 +13,17 @@ export function printAnswer(answer: Answer): void {
 export const explain = (error: CallError): string => `${pc.red("error")}: ${plain(error.message)}\n${error.remedy}`;
 
 function lines({ incident, cluster, who, rule, state, actions }: IncidentSummary): readonly string[] {
-  const head = `incident ${pc.bold(incident)} (${state}): ${plain(who)} in ${plain(cluster ?? "no registered cluster")}, policy rule ${plain(rule ?? "(none)")}`;
+  const head = `incident ${pc.bold(incident)} (${plain(state)}): ${plain(who)} in ${plain(cluster ?? "no registered cluster")}, policy rule ${plain(rule ?? "(none)")}`;
   if (actions.length === 0) return [head, "  nothing was done, and nothing waits"];
   return [
     head,
     ...actions.flatMap(({ key, who: target, state: became, because, undo, by }) => [
-      `  ${pc.bold(plain(key))} on ${plain(target)}: ${became}${by === null ? "" : ` (by ${plain(by)})`}`,
+      `  ${pc.bold(plain(key))} on ${plain(target)}: ${plain(became)}${by === null ? "" : ` (by ${plain(by)})`}`,
       `    ${plain(because)}`,
       ...(undo === "" ? [] : [`    undo: ${plain(undo)}`]),
     ]),
   ];
 }
 
-/** A terminal obeys control characters: none goes out. */
-const plain = (text: string): string => text.replace(/[^\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]/gu, "?");
+/** A terminal obeys control characters, and turns text around for some: none goes out. */
+const plain = inert;

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { OperateRequest } from "#shared/wire/operate.ts";
 import { explain, printAnswer } from "./answer.ts";
 import { ask, CallError, findUrl } from "./call.ts";
@@ -17,11 +17,21 @@ const REFUSED = 1;
 const USAGE = 2;
 const UNREACHABLE = 3;
 
+function webUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new InvalidArgumentError("it is no URL of a function.");
+  return text;
+}
+
+function incidentId(text: string): string {
+  if (!/^[0-9a-f]{16}$/.test(text)) throw new InvalidArgumentError("it has not 16 hex digits.");
+  return text;
+}
+
 const program = new Command("falco-responder")
   .description("Decide about what falco-responder asks, and take back what it did.")
   .addOption(new Option("--stage <stage>", "stage of the deployment").default("dev").env("FALCO_RESPONDER_STAGE"))
   .option("--region <region>", "AWS Region of the deployment (default: as the AWS CLI finds it)")
-  .addOption(new Option("--url <url>", "function URL of operate, when it cannot be looked up").env("FALCO_RESPONDER_URL"))
+  .addOption(new Option("--url <url>", "function URL of operate, when it cannot be looked up").argParser(webUrl).env("FALCO_RESPONDER_URL"))
   .option("--json", "print the answer as JSON")
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : USAGE);
@@ -47,7 +57,10 @@ const verbs = [
 ] as const;
 
 for (const [verb, description] of verbs) {
-  const command = program.command(verb).description(description).argument("<incident>", "16 hex digits, as in the notification");
+  const command = program
+    .command(verb)
+    .description(description)
+    .argument("<incident>", "16 hex digits, as in the notification", incidentId);
   if (verb !== "show")
     command
       .option("--action <action>", "which action, when the incident has several")

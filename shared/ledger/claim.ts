@@ -4,6 +4,7 @@ import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
 /**
  * undone: it was done, and its former state is there again. executing: one invocation has the lease and may act. requested: accepted, waiting to be seen in the world. done, failed, refused: final.
  * A claim that is done is never acted on again in its generation; one that failed or was refused, only by another alert that finds its target.
+ * Incidents of several policy rules share a claim while one of them is open.
  */
 export type ClaimState = "executing" | "requested" | "done" | "failed" | "refused" | "undone";
 
@@ -33,8 +34,10 @@ export interface ClaimBody<P> {
   readonly looks: number;
   /** The unknown outcome was told: once is enough. */
   readonly escalated: boolean;
-  /** It replaced a claim that failed or was refused. */
+  /** It replaced a claim that failed, was refused, or is of another incident that is closed. */
   readonly again?: true;
+  /** Another incident has its place now: it stands under its own incident's, for undo. */
+  readonly filed?: true;
   /** What preparing found, stored before anything is touched: undo restores it. Absent: not prepared. */
   readonly kept?: Readonly<Record<string, string>>;
   readonly remarks?: readonly string[];

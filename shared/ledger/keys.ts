@@ -41,9 +41,10 @@ export const containerKey = (cluster: string, containerId: string): Key => ({
   sk: "TARGET",
 });
 
-export const claimKey = (uid: string, key: string, generation: number): Key => ({
+/** `filed`: of the incident whose claim had to give its place to that of another one. */
+export const claimKey = (uid: string, key: string, generation: number, filed: string | null = null): Key => ({
   pk: `CLAIM#${uid}`,
-  sk: `${key}#${generation}`,
+  sk: filed === null ? `${key}#${generation}` : `${key}#${generation}#${filed}`,
 });
 
 /** What a person is asked, or asks for: to approve an action, to undo it. */

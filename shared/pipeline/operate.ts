@@ -4,9 +4,9 @@ import { isFinal, type Receipt } from "#shared/domain/receipt.ts";
 import { workloadName } from "#shared/domain/workload.ts";
 import type { IncidentBody, ReceiptBody, TargetBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
-import { claimKey, incidentPk, metaKey, orderKey } from "#shared/ledger/keys.ts";
+import { incidentPk, metaKey, orderKey } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
-import { keyOfReceipt, readClaim } from "#shared/pipeline/respond/settle.ts";
+import { claimOf, keyOfReceipt } from "#shared/pipeline/respond/settle.ts";
 import { sendOrder } from "#shared/pipeline/sweep/order.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import type { Clock } from "#shared/ports/clock.ts";
@@ -106,13 +106,14 @@ async function decide(
 
 async function askUndo(
   request: OperateRequest,
-  { generation, incident }: IncidentBody,
+  about: IncidentBody,
   items: readonly Item[],
   by: string,
   ports: OperatePorts,
   signal: AbortSignal,
 ): Promise<Done | string> {
   const { table, clock } = ports;
+  const { incident } = about;
   const receipts = items.filter(({ type }) => type === "receipt").map((item) => unpack<ReceiptBody>(item, "receipt").receipt);
   const undoable = receipts.filter(({ undo, undoing }) => undo.possible && undoing !== true);
   const none =
@@ -120,9 +121,9 @@ async function askUndo(
   const chosen = choose(undoable, (receipt) => ({ key: keyOfReceipt(receipt), target: receipt.target }), request, none);
   if (typeof chosen === "string") return chosen;
   const key = keyOfReceipt(chosen);
-  const found = await table.get(claimKey(chosen.target, key, generation), signal);
+  const found = await claimOf(about, chosen.target, key, table, signal);
   if (found === null) return "the ledger no longer has what undoing needs";
-  const { claim } = readClaim(found);
+  const { claim } = found;
   if (claim.state === "undone") return `${key} was taken back before`;
   const earlier = await table.get(orderKey(incident, "undo", chosen.target, key), signal);
   const nowMs = clock.now();

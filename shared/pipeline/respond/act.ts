@@ -2,9 +2,10 @@ import { actionKey, laneOf } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
-import { standing, takenOver } from "#shared/ledger/claim.ts";
-import { iso } from "#shared/ledger/items.ts";
-import { claimKey, hashOf, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
+import { isFinalClaim, standing, takenOver } from "#shared/ledger/claim.ts";
+import type { IncidentBody } from "#shared/ledger/incident.ts";
+import { iso, unpack } from "#shared/ledger/items.ts";
+import { claimKey, hashOf, metaKey, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
 import { spend } from "#shared/pipeline/respond/budgets.ts";
 import { carryOut, subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
 import { keepEvidence } from "#shared/pipeline/respond/evidence.ts";
@@ -51,7 +52,7 @@ export async function act(recorded: Recorded, decision: Wanted, ports: RespondPo
   const key = claimKey(target.workload.uid, actionKey(decision.action.action, decision.action.params), generation);
   const there = await ports.table.get(key, signal);
   const earlier = there === null ? null : readClaim(there);
-  if (earlier !== null && !mayTryAgain(earlier.claim, recorded)) return await goOn(recorded, earlier, ports, signal);
+  if (earlier !== null && !(await mayTryAgain(earlier.claim, recorded, ports, signal))) return await goOn(recorded, earlier, ports, signal);
 
   const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
   if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
@@ -74,12 +75,22 @@ export async function act(recorded: Recorded, decision: Wanted, ports: RespondPo
 
 /**
  * A later alert has found the target running although an earlier claim on it failed or was refused: it may be claimed anew. Else one refusal
- * would spare an offender for as long as its alerts keep the incident open.
+ * would spare an offender for as long as its alerts keep the incident open. Nor does what an incident of another rule did and ended with
+ * answer for this one: sessions given out since then are not revoked by it.
  */
-const mayTryAgain = ({ state, alert }: Claim, { body }: Recorded): boolean =>
-  (state === "failed" || state === "refused") && alert !== body.alert.id;
+async function mayTryAgain(
+  { state, alert, incident }: Claim,
+  recorded: Recorded,
+  { table }: RespondPorts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (state === "failed" || state === "refused") return alert !== recorded.body.alert.id;
+  if (incident === recorded.incident || !isFinalClaim(state)) return false;
+  const meta = await table.get(metaKey(incident), signal);
+  return meta === null || unpack<IncidentBody>(meta, "incident").state === "closed";
+}
 
-/** `earlier`: the claim, not carried out, that the new one replaces. */
+/** `earlier`: the claim that the new one replaces. */
 async function claimAndCarryOut(
   recorded: Recorded,
   decision: Wanted,
@@ -133,9 +144,16 @@ async function makeClaim(
   const writes: readonly Write[] = [
     { op: "put", item: claimItem(claim, version, nowMs), when },
     { op: "check", key: SWITCH, when: { kind: "not-paused" } },
+    ...filing(earlier, recorded, nowMs),
     ...budget.writes,
   ];
   return { kind: "tried", held: { claim, version }, result: await table.transact(writes, signal) };
+}
+
+/** What was done in another incident stays there to be undone. */
+function filing(earlier: Held | null, { incident }: Recorded, nowMs: number): readonly Write[] {
+  if (earlier === null || earlier.claim.incident === incident) return [];
+  return [{ op: "put", item: claimItem({ ...earlier.claim, filed: true }, 1, nowMs), when: { kind: "absent" } }];
 }
 
 const anew = (earlier: Held | null): Pick<Claim, "again" | "fence"> | null =>

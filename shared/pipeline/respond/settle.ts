@@ -2,13 +2,13 @@ import { actionKey } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
-import type { ReceiptBody } from "#shared/ledger/incident.ts";
+import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { claimKey, receiptKey, topicOf } from "#shared/ledger/keys.ts";
 import { newNote } from "#shared/ledger/notes.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Plan } from "#shared/playbooks/playbook.ts";
-import type { Item, Write } from "#shared/ports/table.ts";
+import type { Item, Table, Write } from "#shared/ports/table.ts";
 
 export type Claim = ClaimBody<Plan>;
 
@@ -23,7 +23,8 @@ export const keyOfReceipt = ({ action, subject }: Receipt): string => actionKey(
 
 export const claimItem = (claim: Claim, version: number, nowMs: number): Item => {
   const dueMs = lookDueMs(claim, nowMs);
-  const key = claimKey(claim.target, actionKey(claim.action, claim.plan.params), claim.generation);
+  const filed = claim.filed === true ? claim.incident : null;
+  const key = claimKey(claim.target, actionKey(claim.action, claim.plan.params), claim.generation, filed);
   return pack(key, "claim", version, nowMs, claim, {
     state: claim.state,
     due: dueMs === null ? undefined : iso(dueMs),
@@ -32,6 +33,18 @@ export const claimItem = (claim: Claim, version: number, nowMs: number): Item =>
 };
 
 export const readClaim = (item: Item): Held => ({ claim: unpack<Claim>(item, "claim"), version: item.version });
+
+/** What this incident did, wherever its claim stands by now; null: it claimed nothing. */
+export async function claimOf(
+  { incident, generation }: Pick<IncidentBody, "incident" | "generation">,
+  target: string,
+  key: string,
+  table: Table,
+  signal: AbortSignal,
+): Promise<Held | null> {
+  const items = await Promise.all([null, incident].map((filed) => table.get(claimKey(target, key, generation, filed), signal)));
+  return items.flatMap((item) => (item === null ? [] : [readClaim(item)])).find(({ claim }) => claim.incident === incident) ?? null;
+}
 
 /** Writes the claim alone. Null: another has it now. */
 export async function storeClaim(held: Held, next: Claim, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<Held | null> {

@@ -2,11 +2,11 @@ import { PipelineError } from "#shared/domain/error.ts";
 import type { Receipt, Outcome as ReceiptOutcome } from "#shared/domain/receipt.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
-import { claimKey, metaKey } from "#shared/ledger/keys.ts";
+import { metaKey } from "#shared/ledger/keys.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
-import { type Claim, type Held, readClaim, settle } from "#shared/pipeline/respond/settle.ts";
+import { type Claim, claimOf, type Held, settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import type { Undo, Undoing } from "#shared/playbooks/playbook.ts";
 
@@ -40,11 +40,8 @@ export async function undo(order: OrderBody, ports: RespondPorts, signal: AbortS
   const { table, clock } = ports;
   const { incident, target, key } = order;
   const meta = await table.get(metaKey(incident), signal);
-  const generation = meta === null ? 0 : unpack<IncidentBody>(meta, "incident").generation;
-  const claimed = async (): Promise<Held | null> => {
-    const item = await table.get(claimKey(target, key, generation), signal);
-    return item === null ? null : readClaim(item);
-  };
+  const about = meta === null ? null : unpack<IncidentBody>(meta, "incident");
+  const claimed = async (): Promise<Held | null> => (about === null ? null : await claimOf(about, target, key, table, signal));
   const held = await claimed();
   if (held === null) return over("there is no such action to take back");
   const { claim } = held;
