@@ -15,6 +15,7 @@ import { type Claim, claimItem, type Held, leaseFrom, readClaim, settle, storeCl
 import { inTurn } from "#shared/pipeline/respond/turn.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { type Plan, undoOf } from "#shared/playbooks/playbook.ts";
+import { protectionOf } from "#shared/policy/guards.ts";
 import type { TransactResult, Write } from "#shared/ports/table.ts";
 
 type Act = Extract<Decision, { readonly kind: "act" }>;
@@ -55,11 +56,13 @@ export async function act(recorded: Recorded, decision: Wanted, ports: RespondPo
 
   const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
   if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
-  // Decided under an earlier deploy and redelivered: whoever has taken enforcing back since then means this action too.
+  // Decided under an earlier deploy and redelivered: whoever has taken enforcing back or protected it since then means this action too.
   if (approval !== null && approval.objection !== null)
     return await hold(recorded, decision, approval.objection, { kind: "none" }, ports, signal);
   if (ports.policy.mode === "observe" || (ports.policy.mode === "approve" && approval === null))
     return await hold(recorded, decision, "the policy no longer enforces", { kind: "none" }, ports, signal);
+  const spared = protectionOf(ports.policy, target.workload);
+  if (spared !== null) return await hold(recorded, decision, spared, { kind: "none" }, ports, signal);
   const ageMs = ports.clock.now() - (body.alert.timeMs ?? Number.NEGATIVE_INFINITY);
   if (approval === null && !(ageMs <= ports.policy.maxAgeSeconds * 1_000))
     return await hold(recorded, decision, "the alert had become too old when it could be acted on", { kind: "none" }, ports, signal);
