@@ -1,8 +1,9 @@
-import { endsTarget, laneOf } from "#shared/domain/action.ts";
+import { type ActionName, endsTarget, laneOf } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Order } from "#shared/domain/order.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import type { Workload } from "#shared/domain/workload.ts";
 import type { ContainerBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { containerKey } from "#shared/ledger/keys.ts";
@@ -122,9 +123,13 @@ async function aftermathOf({ entry, resolution }: Verdict, { table }: RespondPor
   const uid = resolution.kind === "gone" ? resolution.workload.uid : await formerTarget(entry, table, signal);
   if (uid === null) return null;
   const claims = (await table.query(`CLAIM#${uid}`, "", signal)).map((item) => readClaim(item).claim);
-  const acted = claims.findLast(({ state, action }) => endsTarget(action) && state !== "failed" && state !== "refused");
+  const acted = claims.findLast(({ state, action, plan }) => hasEnded(action, plan.workload) && state !== "failed" && state !== "refused");
   return acted === undefined ? null : { incident: acted.incident };
 }
+
+/** Draining a machine leaves alone what no service started there. */
+const hasEnded = (action: ActionName, workload: Workload): boolean =>
+  endsTarget(action) && (action !== "ecs:drain-instance" || (workload.kind === "task" && workload.service !== null));
 
 async function formerTarget({ cluster, alert }: QueueEntry, table: RespondPorts["table"], signal: AbortSignal): Promise<string | null> {
   if (cluster === null || alert.containerId === null) return null;

@@ -54,13 +54,14 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
     const became = await verifyLate(item, ports, signal);
     claims[became] = (claims[became] ?? 0) + 1;
   });
-  await each(ofType("incident"), signal, trouble, async (item) => {
-    if (await closeIncident(item, ports, signal)) closed++;
-  });
   const orders: Record<string, number> = {};
   await each(ofType("order"), signal, trouble, async (item) => {
     const became = await lookAtOrder(item, ports, signal);
     orders[became] = (orders[became] ?? 0) + 1;
+  });
+  // Last: it reads whole incidents, and nobody waits for it.
+  await each(ofType("incident"), signal, trouble, async (item) => {
+    if (await closeIncident(item, ports, signal)) closed++;
   });
   const notes = await sending;
   if (notes === null) troubles++;

@@ -173,3 +173,41 @@ describe("the command in a message", () => {
     expect(await stage.say("approve", { incident, action, target })).toMatchObject({ kind: "accepted" });
   });
 });
+
+test("a crash before or after any write between the alert and the receipt loses no question and no yes, and stops the task once", async () => {
+  const total = async (trouble: "crashBefore" | "crashAfter", at: number): Promise<number> => {
+    const stage = stageOf([stop]);
+    const { world } = stage;
+    const alive = async <T>(step: () => Promise<T>): Promise<T | null> => {
+      try {
+        return await step();
+      } catch (thrown) {
+        if (!(thrown instanceof Crash)) throw thrown;
+        world.table.trouble = {};
+        world.later(31_000);
+        return null;
+      }
+    };
+    world.table.trouble = { [trouble]: at };
+    const alert = stage.alert();
+    for (let receive = 1; receive <= 2; receive++) await alive(() => stage.send(alert, receive));
+    for (let n = 0; n < 2; n++) await alive(() => stage.say("approve"));
+    await alive(() => stage.deliver());
+    const writes = world.table.writes;
+    world.table.trouble = {};
+    for (let n = 0; n < 3; n++) {
+      world.later(90_000);
+      await stage.swept();
+      await stage.deliver();
+    }
+    expect([...world.ecs.stopped], `${trouble} ${at}`).toEqual([[stage.task.taskArn, 1]]);
+    expect(receiptsOf(world)).toMatchObject([{ outcome: "done" }]);
+    expect(orders(stage)).toMatchObject([{ state: "carried" }]);
+    expect(stage.heard().at(-1)).toContain("Task stopped");
+    return writes;
+  };
+  for (const trouble of ["crashBefore", "crashAfter"] as const) {
+    const most = await total(trouble, Number.POSITIVE_INFINITY);
+    for (let at = 1; at <= most; at++) await total(trouble, at);
+  }
+});

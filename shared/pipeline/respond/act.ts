@@ -56,7 +56,7 @@ export async function act(recorded: Recorded, decision: Wanted, ports: RespondPo
 
   const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
   if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
-  // Decided under an earlier deploy and redelivered: whoever has taken enforcing back since then means this action too.
+  // Decided under an earlier deploy and redelivered: whoever has taken enforcing back or protected it since then means this action too.
   if (approval !== null && approval.objection !== null)
     return await hold(recorded, decision, approval.objection, { kind: "none" }, ports, signal);
   if (ports.policy.mode === "observe" || (ports.policy.mode === "approve" && approval === null))

@@ -9,7 +9,7 @@ import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
-import type { Item } from "#shared/ports/table.ts";
+import type { Item, Table } from "#shared/ports/table.ts";
 
 /** An incident in which something is open is looked at again after this. */
 const LOOK_AGAIN_MS = 10 * 60_000;
@@ -43,7 +43,7 @@ export async function closeIncident(found: Item, ports: ClaimPorts, signal: Abor
  */
 async function settleForgotten(incident: string, receipts: readonly Receipt[], ports: ClaimPorts, signal: AbortSignal): Promise<void> {
   const settled = new Set(receipts.map((receipt) => `${keyOfReceipt(receipt)} ${receipt.target}`));
-  for (const item of await ports.table.query(incidentPk(incident), "ALERT#", signal)) {
+  for await (const item of alertsOf(incident, ports.table, signal)) {
     const { alert, decisions, target, channels } = unpack<AlertBody>(item, "alert");
     for (const decision of decisions) {
       if (decision.kind !== "act" || target === null) continue;
@@ -66,4 +66,14 @@ async function settleForgotten(incident: string, receipts: readonly Receipt[], p
       await settle({ receipt, incident, alert: alert.id, channels, telling: "final", claim: null }, ports, signal);
     }
   }
+}
+
+const FEW = 200;
+
+/** Whoever floods us with alerts fills an incident with more than a function can hold: a 256th at a time, since their ids are hashes. */
+async function* alertsOf(incident: string, table: Table, signal: AbortSignal): AsyncGenerator<Item> {
+  const few = await table.query(incidentPk(incident), "ALERT#", signal, FEW + 1);
+  if (few.length <= FEW) return yield* few;
+  for (let first = 0; first < 256; first++)
+    yield* await table.query(incidentPk(incident), `ALERT#${first.toString(16).padStart(2, "0")}`, signal);
 }
