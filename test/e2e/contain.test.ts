@@ -352,6 +352,6 @@ test("half a day later the revocation ends by itself, and sweep confirms what is
 test("a request that is not signed, or not understood, changes nothing and says why", async () => {
   const unsigned = await fetch(operateUrl, { method: "POST", body: "{}" });
   expect(unsigned.status).toBe(403);
-  expect(await responder("show", "nonsense")).toMatchObject({ code: 1, out: expect.stringContaining("16 hex digits") });
+  expect(await responder("show", "nonsense")).toMatchObject({ code: 2, out: expect.stringContaining("16 hex digits") });
   expect(await responder("approve")).toMatchObject({ code: 2 });
 });
