@@ -14,6 +14,7 @@ export function clusterAccess(openers: Partial<ClusterAccess>): ClusterAccess {
   return {
     tasks: refuse("ECS"),
     pods: refuse("Kubernetes"),
+    kubernetes: refuse("Kubernetes"),
     services: refuse("ECS services"),
     marks: refuse("ECS task marks"),
     instances: refuse("ECS container instances"),

@@ -5,6 +5,9 @@ export type FieldValue = string | number | boolean | null | readonly FieldValue[
 
 export type Fields = Readonly<Record<string, FieldValue>>;
 
+/** `source` of alerts about objects of a Kubernetes API, from its audit log. */
+export const AUDIT = "k8s_audit";
+
 /** One Falco alert, normalised. Every text in it is attacker-controlled. */
 export interface Alert {
   /** SHA-256, hex, of cluster, rule, exact time text and output_fields: the same for every shipper. See docs/architecture.md. */

@@ -31,6 +31,8 @@ export interface Protect {
   readonly services: readonly string[];
   readonly families: readonly string[];
   readonly priorityClasses: readonly string[];
+  /** Names of Kubernetes nodes: never cordoned, drained or marked. */
+  readonly nodes?: readonly string[];
   /** label or tag key -> value ("*" = any). */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -97,9 +99,13 @@ export interface WorkloadCondition {
   readonly test: Test;
 }
 
+/** Lists and maps only where the action's own documentation says so (addresses, labels). */
+export type Param = string | number | boolean | readonly string[] | Readonly<Record<string, string>>;
+export type Params = Readonly<Record<string, Param>>;
+
 export interface PolicyAction {
   readonly action: ActionName;
-  readonly params: Readonly<Record<string, string | number | boolean>>;
+  readonly params: Params;
   readonly mode: Mode;
   /** required: no evidence, no action. best-effort: its failure stands on the receipt. */
   readonly evidence: "required" | "best-effort" | "none";

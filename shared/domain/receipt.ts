@@ -25,7 +25,7 @@ export interface Receipt {
   readonly evidence: Evidence;
   /** What else it hits and what it does not cut, for people. */
   readonly remarks?: readonly string[];
-  /** aws:invoke-lambda: the function. Two of them on one target are two actions. */
+  /** What tells it from others of its name on one target (`subjectIn`): a function, a remote address, the level of a label. */
   readonly subject?: string;
   /** It tells of the undoing of this action. */
   readonly undoing?: true;

@@ -1,25 +1,32 @@
 /** What an alert accuses, as the control plane (never the alert) describes it. */
-export type Workload = TaskWorkload | PodWorkload;
+export type Workload = TaskWorkload | PodWorkload | ObjectWorkload;
 
 export interface Owner {
   /** ECS: "Service". Kubernetes: Deployment, StatefulSet, DaemonSet, Job, CronJob, ReplicaSet or a foreign kind. */
   readonly kind: string;
   readonly name: string;
   readonly uid: string | null;
+  /** Kubernetes: "apps/v1". */
+  readonly apiVersion?: string;
 }
 
 interface Verified {
   /** Registry name of the cluster. */
   readonly cluster: string;
-  /** The identity of a claim: task ARN or pod uid. */
+  /** The identity of a claim: task ARN, or uid of pod or object. */
   readonly uid: string;
   readonly owner: Owner | null;
-  readonly container: { readonly name: string; readonly id: string; readonly image: string | null };
+  /** The accused one; null: an object has none. */
+  readonly container: { readonly name: string; readonly id: string; readonly image: string | null } | null;
   /** ECS: tags of task and service together (service first, task wins). Kubernetes: labels. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface TaskWorkload extends Verified {
+interface Contained extends Verified {
+  readonly container: NonNullable<Verified["container"]>;
+}
+
+export interface TaskWorkload extends Contained {
   readonly kind: "task";
   readonly taskArn: string;
   readonly clusterArn: string;
@@ -38,7 +45,7 @@ export interface TaskWorkload extends Verified {
   readonly roleOverride?: string | null;
 }
 
-export interface PodWorkload extends Verified {
+export interface PodWorkload extends Contained {
   readonly kind: "pod";
   readonly namespace: string;
   readonly name: string;
@@ -50,6 +57,19 @@ export interface PodWorkload extends Verified {
   readonly hostNetwork: boolean;
   /** A static pod's mirror: the API cannot control it. */
   readonly mirror: boolean;
+  readonly deleting: boolean;
+}
+
+/** What a k8s_audit alert is about: the object of the API that was created or changed. */
+export interface ObjectWorkload extends Verified {
+  readonly kind: "object";
+  readonly container: null;
+  readonly apiVersion: string;
+  /** Plural, lower case: "clusterrolebindings". */
+  readonly resource: string;
+  readonly namespace: string | null;
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
   readonly deleting: boolean;
 }
 
@@ -67,7 +87,9 @@ export const ownerName = (workload: Workload): string | null =>
     ? null
     : `${workload.owner.kind}/${workload.kind === "pod" ? `${workload.namespace}/` : ""}${workload.owner.name}`;
 
-export const workloadName = (workload: Workload): string =>
-  workload.kind === "task"
-    ? `task ${workload.taskArn.slice(workload.taskArn.lastIndexOf("/") + 1)} (${workload.family}:${workload.revision})`
-    : `pod ${workload.namespace}/${workload.name}`;
+export function workloadName(workload: Workload): string {
+  if (workload.kind === "task")
+    return `task ${workload.taskArn.slice(workload.taskArn.lastIndexOf("/") + 1)} (${workload.family}:${workload.revision})`;
+  if (workload.kind === "pod") return `pod ${workload.namespace}/${workload.name}`;
+  return `${workload.resource} ${workload.namespace === null ? "" : `${workload.namespace}/`}${workload.name}`;
+}

@@ -95,14 +95,14 @@ const sourceOf = (accuser: Accuser, region: string) => ({
 const workloadOf = (workload: Workload) => ({
   kind: workload.kind,
   id: short(workload.uid),
-  namespace: workload.kind === "pod" ? short(workload.namespace) : null,
-  name: short(workload.kind === "pod" ? workload.name : workload.taskArn.slice(workload.taskArn.lastIndexOf("/") + 1)),
+  namespace: workload.kind === "task" || workload.namespace === null ? null : short(workload.namespace),
+  name: short(workload.kind === "task" ? workload.taskArn.slice(workload.taskArn.lastIndexOf("/") + 1) : workload.name),
   service: workload.kind === "task" && workload.service !== null ? short(workload.service) : null,
   taskDefinition: workload.kind === "task" ? short(`${workload.family}:${workload.revision}`) : null,
   owner: short(ownerName(workload) ?? "none"),
   node: workload.kind === "pod" && workload.node !== null ? short(workload.node) : null,
-  container: short(workload.container.name),
-  image: workload.container.image === null ? null : short(workload.container.image),
+  container: workload.container === null ? null : short(workload.container.name),
+  image: workload.container === null || workload.container.image === null ? null : short(workload.container.image),
 });
 
 const decisionOf = (decision: Decision) => ({

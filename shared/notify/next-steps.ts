@@ -1,6 +1,6 @@
-import { actionKey } from "#shared/domain/action.ts";
+import { actionKey, keyOf as nameOf } from "#shared/domain/action.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
-import type { PodWorkload, TaskWorkload, Workload } from "#shared/domain/workload.ts";
+import type { ObjectWorkload, PodWorkload, TaskWorkload, Workload } from "#shared/domain/workload.ts";
 import { serviceLink, taskLink } from "#shared/notify/links.ts";
 import { type Line, type Status, said } from "#shared/notify/parts.ts";
 import { shellWord } from "#shared/notify/text.ts";
@@ -16,10 +16,12 @@ export function nextSteps(view: IncidentView, status: Status): Line[] {
       ],
     ];
   if (workload === null) return [["Open the log event and find the workload by hand: nothing could be verified, so nothing was touched."]];
-  return [
-    ...decisionSteps(view, workload),
-    ...(workload.kind === "task" ? taskSteps(workload, ended(status)) : podSteps(workload, ended(status))),
-  ];
+  return [...decisionSteps(view, workload), ...stepsFor(workload, ended(status))];
+}
+
+function stepsFor(workload: Workload, isEnded: boolean): Line[] {
+  if (workload.kind === "task") return taskSteps(workload, isEnded);
+  return workload.kind === "pod" ? podSteps(workload, isEnded) : objectSteps(workload);
 }
 
 /** What waits for a person, and what a person may take back: the very commands. */
@@ -44,7 +46,7 @@ function decisionSteps({ incident, stage, decisions, receipts }: IncidentView, {
   ];
 }
 
-const keyOf = ({ action, subject }: Receipt): string => actionKey(action, { function: subject });
+const keyOf = ({ action, subject }: Receipt): string => nameOf(action, subject);
 
 const ended = ({ outcome }: Status): boolean => outcome === "done" || outcome === "requested" || outcome === "skipped";
 
@@ -93,4 +95,10 @@ function podSteps(pod: PodWorkload, isEnded: boolean): Line[] {
       },
     ]);
   return lines;
+}
+
+function objectSteps({ resource, apiVersion, namespace, name }: ObjectWorkload): Line[] {
+  const group = apiVersion.includes("/") ? `.${apiVersion.slice(0, apiVersion.indexOf("/"))}` : "";
+  const ns = namespace === null ? "" : ` -n ${shellWord(namespace)}`;
+  return [["Look at it: ", { command: `kubectl${ns} get ${shellWord(`${resource}${group}`)} ${shellWord(name)} -o yaml` }]];
 }

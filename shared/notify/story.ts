@@ -1,4 +1,4 @@
-import { ACTION_FACTS, actionKey, byOrder } from "#shared/domain/action.ts";
+import { ACTION_FACTS, actionKey, byOrder, keyOf } from "#shared/domain/action.ts";
 import type { Fields } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import type { PolicyAction } from "#shared/domain/policy.ts";
@@ -39,7 +39,7 @@ const standing = (receipts: readonly Receipt[]): readonly Receipt[] =>
   );
 
 const isOf = ({ action, subject }: Receipt, wanted: PolicyAction): boolean =>
-  actionKey(action, { function: subject }) === actionKey(wanted.action, wanted.params);
+  keyOf(action, subject) === actionKey(wanted.action, wanted.params);
 const isSame = (a: Receipt, b: Receipt): boolean => a.action === b.action && a.subject === b.subject;
 
 /** Everything a notification says, from what the ledger holds when it is sent. Never claims more than the receipts do. */
@@ -170,6 +170,10 @@ function where(view: IncidentView): Line[] {
 }
 
 function workloadLines(workload: Workload): Line[] {
+  if (workload.kind === "object")
+    return [
+      ["Kubernetes object ", said(workloadName(workload), 600), ", ", said(workload.apiVersion, 300), ", uid ", said(workload.uid, 64)],
+    ];
   const image = workload.container.image === null ? [] : [", image ", said(workload.container.image, 512)];
   const container: Line = [
     "Container: ",

@@ -12,7 +12,21 @@ import { revokeRoleSessions } from "#shared/playbooks/ecs/revoke-role-sessions.t
 import { scaleServiceToZero } from "#shared/playbooks/ecs/scale-service.ts";
 import { stopTask } from "#shared/playbooks/ecs/stop-task.ts";
 import { tagTask } from "#shared/playbooks/ecs/tag-task.ts";
+import { annotation } from "#shared/playbooks/kubernetes/annotation.ts";
+import { calicoNetworkPolicy } from "#shared/playbooks/kubernetes/calico-network-policy.ts";
+import { ciliumNetworkPolicy } from "#shared/playbooks/kubernetes/cilium-network-policy.ts";
+import { cordon } from "#shared/playbooks/kubernetes/cordon.ts";
+import { deleteObject } from "#shared/playbooks/kubernetes/delete.ts";
+import { drain } from "#shared/playbooks/kubernetes/drain.ts";
+import { evict } from "#shared/playbooks/kubernetes/evict.ts";
+import { label } from "#shared/playbooks/kubernetes/label.ts";
+import { keepLog } from "#shared/playbooks/kubernetes/log.ts";
+import { networkPolicy } from "#shared/playbooks/kubernetes/network-policy.ts";
+import { quarantine } from "#shared/playbooks/kubernetes/quarantine.ts";
 import { lookAtPod, resolvePod } from "#shared/playbooks/kubernetes/resolve.ts";
+import { revokeTokens } from "#shared/playbooks/kubernetes/revoke-tokens.ts";
+import { scaleToZero } from "#shared/playbooks/kubernetes/scale-to-zero.ts";
+import { suspend } from "#shared/playbooks/kubernetes/suspend.ts";
 import { terminate } from "#shared/playbooks/kubernetes/terminate.ts";
 import type { Playbook } from "#shared/playbooks/playbook.ts";
 import type { Clock } from "#shared/ports/clock.ts";
@@ -28,15 +42,29 @@ export const playbooks: Readonly<Record<ActionName, Playbook>> = {
   "ecs:scale-service-to-zero": scaleServiceToZero,
   "ecs:stop-task": stopTask,
   "kubernetes:terminate": terminate,
+  "kubernetes:log": keepLog,
+  "kubernetes:label": label,
+  "kubernetes:annotation": annotation,
+  "kubernetes:cordon": cordon,
+  "calico:networkpolicy": calicoNetworkPolicy,
+  "cilium:networkpolicy": ciliumNetworkPolicy,
+  "kubernetes:networkpolicy": networkPolicy,
+  "kubernetes:quarantine": quarantine,
+  "kubernetes:revoke-tokens": revokeTokens,
+  "kubernetes:scale-to-zero": scaleToZero,
+  "kubernetes:suspend": suspend,
+  "kubernetes:evict": evict,
+  "kubernetes:delete": deleteObject,
+  "kubernetes:drain": drain,
   "ecs:drain-instance": drainInstance,
   "ecs:isolate-instance": isolateInstance,
 };
 
 /** The workload as it is now, if it is still the same one with the same container; whatever else is said with its reason. */
 export async function look(former: Workload, cluster: Cluster, access: ClusterAccess, signal: AbortSignal): Promise<Resolution> {
-  return former.kind === "task"
-    ? await lookAtTask(former, cluster, await access.tasks(cluster), signal)
-    : await lookAtPod(former, cluster, await access.pods(cluster), signal);
+  if (former.kind === "task") return await lookAtTask(former, cluster, await access.tasks(cluster), signal);
+  if (former.kind === "pod") return await lookAtPod(former, cluster, await access.pods(cluster), signal);
+  return { kind: "unverified", because: "objects are not looked at yet" };
 }
 
 /**

@@ -1,10 +1,11 @@
 import type { ActionName } from "#shared/domain/action.ts";
+import type { Params } from "#shared/domain/policy.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 
-export type Params = Readonly<Record<string, string | number | boolean>>;
+export type { Param, Params } from "#shared/domain/policy.ts";
 
 /** What a right is granted on; infra/ecs-rights.ts makes ARNs and conditions of it, for the clusters of the registry. */
 export type On =
@@ -109,6 +110,15 @@ export interface Reach {
   readonly access: ClusterAccess;
   /** Why the policy protects this workload; null: it does not. For actions that hit more than the offender. */
   readonly protection: (workload: Workload) => string | null;
+  /** The same for a Kubernetes node, by its name and its labels and annotations together. */
+  readonly nodeProtection: (name: string, marks: Readonly<Record<string, string>>) => string | null;
+  /** Keeps an object in the evidence bucket, named by its content. Sweep has none: it does nothing to the world. */
+  readonly keep: (
+    name: string,
+    body: string,
+    contentType: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly key: string; readonly sha256: string }>;
   readonly nowMs: () => number;
 }
 
@@ -121,6 +131,19 @@ export type Undo =
       /** Restores exactly what `kept` holds, and only what is still as we made it. Repeated at will. `doneAtMs`: when the action was requested. */
       run(plan: Plan, kept: Kept, doneAtMs: number, reach: Reach, signal: AbortSignal): Promise<Undoing>;
     };
+
+/**
+ * What is done when an action has lasted as long as the policy allows. Expiry never returns an offender to service: where undoing would, it
+ * ends the offender or asks. Run once, after `afterMs`, by the lane that did the action; the answer is told as that of an undo.
+ */
+export interface Expiry {
+  /** From the moment the action was requested; null: it lasts until somebody undoes it. */
+  afterMs(plan: Plan): number | null;
+  /** "undo": what `undo.run` does. "ask": people are asked whether to terminate the target. */
+  readonly by: "undo" | ((plan: Plan) => "ask" | "end");
+  /** For "end": ends the offender, and takes away what the action made. Repeated at will. */
+  end?(plan: Plan, kept: Kept, reach: Reach, signal: AbortSignal): Promise<Undoing>;
+}
 
 /** One response action. `plan` is pure; the others throw PipelineError when the world is broken and may be repeated at will. */
 export interface Playbook {
@@ -135,6 +158,8 @@ export interface Playbook {
   execute(plan: Plan, kept: Kept, reach: Reach, signal: AbortSignal): Promise<Execution>;
   verify(plan: Plan, kept: Kept, reach: Reach, signal: AbortSignal): Promise<Verification>;
   readonly undo: Undo;
+  /** Absent: it does not expire. */
+  readonly expiry?: Expiry;
 }
 
 /** What a receipt says of taking it back. `kept`: null while nothing was done that could be. */

@@ -1,8 +1,11 @@
-import { actionKey, byOrder, fits, WIDENS } from "#shared/domain/action.ts";
+import { ACTION_FACTS, actionKey, byOrder, fits, WIDENS } from "#shared/domain/action.ts";
+import { type Alert, AUDIT } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { type Mode, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
+import type { Workload } from "#shared/domain/workload.ts";
 import { GUARDS, type Question, targetOf } from "#shared/policy/guards.ts";
-import { matchWorkload } from "#shared/policy/match-workload.ts";
+import { type ClusterFacts, matchWorkload } from "#shared/policy/match-workload.ts";
+import { remoteOf } from "#shared/policy/remote.ts";
 
 export interface DecideInput extends Question {
   /** From `matchAlert`: the rules whose clauses about the alert hold. Workload clauses are judged here. */
@@ -38,6 +41,19 @@ export function matchingRules(input: Pick<DecideInput, "policy" | "rules" | "res
     .filter((rule) => target === null || cluster === null || target.cluster !== cluster.name || matchWorkload(rule, target, cluster).ok);
 }
 
+/** Of what kind the target is, as far as alert and cluster tell while nobody has found it. */
+function kindMeant({ source }: Alert, { kind }: ClusterFacts): Workload["kind"] {
+  if (kind === "ecs") return "task";
+  return source === AUDIT ? "object" : "pod";
+}
+
+/** With what only the alert can say. */
+function aimed(action: PolicyAction, alert: Alert): PolicyAction {
+  if (ACTION_FACTS[action.action].subject?.from !== "alert") return action;
+  const remote = remoteOf(alert);
+  return remote === null ? action : { ...action, params: { ...action.params, remote } };
+}
+
 interface United {
   readonly action: PolicyAction;
   /** The first rule that wants it. */
@@ -47,13 +63,14 @@ interface United {
   readonly because: string | null;
 }
 
-function unite(policyMode: Mode, rules: readonly PolicyRule[], { cluster, resolution }: DecideInput): readonly United[] {
-  const kind = targetOf(resolution)?.kind ?? (cluster === null ? null : cluster.kind === "ecs" ? "task" : "pod");
+function unite(policyMode: Mode, rules: readonly PolicyRule[], { entry, cluster, resolution }: DecideInput): readonly United[] {
+  const kind = targetOf(resolution)?.kind ?? (cluster === null ? null : kindMeant(entry.alert, cluster));
   const united = new Map<string, United>();
   for (const rule of rules) {
     // A policy for many clusters names the action for each kind: those of the other kind are not meant. None that fits is worth telling.
     const fitting = rule.actions.filter(({ action }) => kind === null || fits(action, kind));
-    for (const action of fitting.length > 0 ? fitting : rule.actions) {
+    for (const named of fitting.length > 0 ? fitting : rule.actions) {
+      const action = aimed(named, entry.alert);
       const wanted = { ...action, mode: stricter(policyMode, stricter(rule.mode, action.mode)) };
       const because = fitting.length > 0 ? null : `${action.action} does not fit a ${kind ?? "target of unknown kind"}`;
       const key = actionKey(action.action, action.params);

@@ -86,7 +86,7 @@ function unprotected({ policy, resolution }: Question): string | null {
 export function protectionOf({ protect }: Pick<Policy, "protect">, target: Workload): string | null {
   const names: readonly (readonly [string, readonly string[], string | null])[] = [
     ["cluster", protect.clusters, target.cluster],
-    ["namespace", protect.namespaces, target.kind === "pod" ? target.namespace : null],
+    ["namespace", protect.namespaces, target.kind === "task" ? null : target.namespace],
     ["service", protect.services, target.kind === "task" ? target.service : null],
     ["family", protect.families, target.kind === "task" ? target.family : null],
     ["priority class", protect.priorityClasses, target.kind === "pod" ? target.priorityClass : null],
@@ -97,9 +97,25 @@ export function protectionOf({ protect }: Pick<Policy, "protect">, target: Workl
   return protectedByLabel(protect, target);
 }
 
+/** The same for a Kubernetes node: `marks` are its labels and annotations. */
+export function nodeProtectionOf(
+  { protect }: Pick<Policy, "protect">,
+  name: string,
+  marks: Readonly<Record<string, string>>,
+): string | null {
+  if ((protect.nodes ?? []).some((glob) => globTest(glob.toLowerCase())(name.toLowerCase()))) return `node ${name} is protected`;
+  return protectingLabel(protect, Object.entries(marks));
+}
+
 /** Labels and tags, and annotations too: whoever wrote the mark there meant it. Case does not matter: "True" protects as "true" does. */
 function protectedByLabel(protect: Protect, target: Workload): string | null {
-  const marks = [...Object.entries(target.labels), ...(target.kind === "pod" ? Object.entries(target.annotations) : [])];
+  return protectingLabel(protect, [
+    ...Object.entries(target.labels),
+    ...(target.kind === "task" ? [] : Object.entries(target.annotations)),
+  ]);
+}
+
+function protectingLabel(protect: Protect, marks: readonly (readonly [string, string])[]): string | null {
   for (const [key, wanted] of Object.entries(protect.labels)) {
     const hit = marks.some(
       ([name, value]) =>

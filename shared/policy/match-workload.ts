@@ -41,13 +41,13 @@ function factOf(name: string, workload: Workload, cluster: ClusterFacts): Fact {
     case "kind":
       return workload.kind;
     case "container":
-      return workload.container.name;
+      return workload.container?.name;
     case "image":
-      return workload.container.image ?? undefined;
+      return workload.container?.image ?? undefined;
     case "owner":
       return workload.owner === null ? null : `${workload.owner.kind}/${workload.owner.name}`;
     case "namespace":
-      return workload.kind === "pod" ? workload.namespace : undefined;
+      return workload.kind === "task" ? undefined : workload.namespace;
     case "service":
       return workload.kind === "task" ? workload.service : undefined;
     case "family":

@@ -133,7 +133,7 @@ function factsDiffer(name: ActionName, row: Row): readonly string[] {
   const { never: neverActs, undo } = playbooks[name];
   const yes = (is: boolean): string => (is ? "yes" : "no");
   const wanted = {
-    "asks first": yes(approval),
+    "asks first": yes(approval !== false),
     function: `respond-${laneOf(name, "task")}`,
     budget: yes(!marks),
     outlives: yes(outlives),

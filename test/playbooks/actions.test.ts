@@ -10,13 +10,15 @@ import type { Params, Plan, Planning, Reach } from "#shared/playbooks/playbook.t
 import { fakeAccess, type Given } from "../fakes/cluster-access.ts";
 import { FakeKubernetes } from "../fakes/pods.ts";
 import { FakeEcs } from "../fakes/tasks.ts";
-import { ecsCluster, entry, found, kubeCluster, NOW, never, testClock } from "./builders.ts";
+import { ecsCluster, entry, found, keepsNothing, kubeCluster, NOW, never, testClock } from "./builders.ts";
 import { EcsStage } from "./ecs-stage.ts";
 
 const reachIn = (cluster: Cluster, given: Given): Reach => ({
   cluster,
   access: fakeAccess(given),
   protection: () => null,
+  nodeProtection: () => null,
+  keep: keepsNothing,
   nowMs: () => NOW,
 });
 

@@ -2,6 +2,7 @@ import type { Fields } from "#shared/domain/alert.ts";
 import type { QueueEntry, Sensor } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { Workload } from "#shared/domain/workload.ts";
+import type { Reach } from "#shared/playbooks/playbook.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 
 export const NOW = Date.parse("2026-03-01T12:00:00Z");
@@ -27,6 +28,9 @@ export const kubeCluster: Cluster = {
   awsName: "kube-prod",
   sources: [{ logGroup: "/falco/kube", streamPrefix: "" }],
 };
+
+/** For reaches whose playbooks keep nothing. */
+export const keepsNothing: Reach["keep"] = () => Promise.reject(new Error("the test keeps no evidence"));
 
 export interface Accusation {
   readonly cluster?: string | null;

@@ -17,7 +17,7 @@ import type {
 } from "#shared/playbooks/playbook.ts";
 import type { TaskFacts } from "#shared/ports/tasks.ts";
 import { FakeAws } from "../fakes/aws.ts";
-import { ecsCluster, NOW, never } from "./builders.ts";
+import { ecsCluster, keepsNothing, NOW, never } from "./builders.ts";
 
 export const MACHINE = "i-0123456789abcdef0";
 export const OTHER_MACHINE = "i-0fedcba9876543210";
@@ -61,6 +61,8 @@ export class EcsStage {
       cluster: this.cluster,
       access: this.aws.access(),
       protection: (workload) => this.protection(workload),
+      nodeProtection: () => null,
+      keep: keepsNothing,
       nowMs: () => this.nowMs,
     };
   }

@@ -9,7 +9,7 @@ import { playbooks } from "#shared/playbooks/index.ts";
 import type { Kept, Params, Plan, Reach } from "#shared/playbooks/playbook.ts";
 import { Aws } from "../doubles/aws/aws.ts";
 import type { ServiceState, TaskState } from "../doubles/aws/state.ts";
-import { ecsCluster, never } from "./builders.ts";
+import { ecsCluster, keepsNothing, never } from "./builders.ts";
 import { occasion, planned } from "./ecs-stage.ts";
 
 // Playbook -> the adapters that its lane is deployed with -> SDK clients -> the double of AWS.
@@ -55,7 +55,14 @@ class Run {
 
   constructor(stage: Stage, action: ActionName, plan: Plan) {
     const access = clusterAccess(laneOf(action, "task") === "wide" ? wideOpeners() : ecsOpeners());
-    this.reach = { cluster: stage.cluster, access, protection: () => null, nowMs: () => aws.world.now() + this.laterMs };
+    this.reach = {
+      cluster: stage.cluster,
+      access,
+      protection: () => null,
+      nodeProtection: () => null,
+      keep: keepsNothing,
+      nowMs: () => aws.world.now() + this.laterMs,
+    };
     this.plan = plan;
     this.#action = action;
   }

@@ -250,7 +250,7 @@ test("whatever the alert says, only the pod with that container is ever found", 
       const resolution = await look(kube, { containerId, fields, hostname });
       if (resolution.kind === "unverified") return;
       const { workload } = resolution;
-      expect(workload.container.id.startsWith(containerId)).toBe(true);
+      expect(workload.container?.id.startsWith(containerId)).toBe(true);
       if (uid !== null) expect(workload.uid).toBe(uid);
       if (hostname !== null) expect(workload).toMatchObject({ node: hostname });
     }),

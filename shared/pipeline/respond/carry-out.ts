@@ -1,3 +1,4 @@
+import { subjectIn } from "#shared/domain/action.ts";
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import type { Outcome } from "#shared/domain/receipt.ts";
 import { receiptOf, released, settled } from "#shared/ledger/claim.ts";
@@ -166,9 +167,8 @@ export async function end(
   return outcome;
 }
 
-/** aws:invoke-lambda: the function; null for all others, of which a target has one each. */
-export const subjectOfPlan = ({ action, params }: Pick<Plan, "action" | "params">): string | null =>
-  action === "aws:invoke-lambda" ? String(params["function"]) : null;
+/** aws:invoke-lambda: the function; null for those of which a target has one each. */
+export const subjectOfPlan = ({ action, params }: Pick<Plan, "action" | "params">): string | null => subjectIn(action, params);
 
 async function paused({ table }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   return !(await table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok;

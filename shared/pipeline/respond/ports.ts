@@ -18,6 +18,8 @@ export interface ClaimPorts {
   readonly telemetry: Telemetry;
   readonly registry: Registry;
   readonly policy: Policy;
+  /** Absent: this function keeps none. */
+  readonly evidence?: Archive;
 }
 
 export interface RespondPorts extends ClaimPorts {

@@ -1,4 +1,4 @@
-import { actionKey } from "#shared/domain/action.ts";
+import { actionKey, keyOf } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
@@ -19,7 +19,7 @@ export interface Held {
 }
 
 /** `actionKey` of what the receipt is about. */
-export const keyOfReceipt = ({ action, subject }: Receipt): string => actionKey(action, { function: subject });
+export const keyOfReceipt = ({ action, subject }: Receipt): string => keyOf(action, subject);
 
 export const claimItem = (claim: Claim, version: number, nowMs: number): Item => {
   const dueMs = lookDueMs(claim, nowMs);

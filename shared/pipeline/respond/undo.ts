@@ -1,3 +1,4 @@
+import { subjectIn } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Receipt, Outcome as ReceiptOutcome } from "#shared/domain/receipt.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
@@ -88,6 +89,7 @@ async function leaveReceipt(
   let held: Held | null = first;
   for (let attempt = 1; attempt <= ATTEMPTS && held !== null; attempt++) {
     const { claim }: Held = held;
+    const subject = subjectIn(claim.action, claim.plan.params);
     const receipt: Receipt = {
       action: claim.action,
       target,
@@ -98,7 +100,7 @@ async function leaveReceipt(
       undo: { possible: false, because: "this is the undoing itself; the action is not taken on this target again in this incident" },
       evidence: { kind: "none" },
       undoing: true,
-      ...(claim.action === "aws:invoke-lambda" ? { subject: String(claim.plan.params["function"]) } : {}),
+      ...(subject === null ? {} : { subject }),
     };
     const next = isOver ? { held, next: { ...claim, state: "undone" as const } } : null;
     const settlement = { receipt, incident, alert: claim.alert, channels: claim.channels, telling, claim: next } as const;

@@ -1,0 +1,11 @@
+import { type Playbook, refused } from "#shared/playbooks/playbook.ts";
+
+/** Being built on its own branch. */
+export const annotation: Playbook = {
+  name: "kubernetes:annotation",
+  needs: { iam: [], look: [], rbac: [] },
+  plan: () => refused("kubernetes:annotation is not built yet"),
+  execute: () => Promise.reject(new Error("not built")),
+  verify: () => Promise.reject(new Error("not built")),
+  undo: { possible: false, because: "not built" },
+};

@@ -1,0 +1,28 @@
+import type { Kind } from "#shared/ports/kubernetes.ts";
+
+const kind = (group: string, version: string, resource: string, name: string, namespaced = true): Kind => ({
+  group,
+  version,
+  resource,
+  kind: name,
+  namespaced,
+});
+
+export const POD = kind("", "v1", "pods", "Pod");
+export const NODE = kind("", "v1", "nodes", "Node", false);
+export const NAMESPACE = kind("", "v1", "namespaces", "Namespace", false);
+export const EVENT = kind("", "v1", "events", "Event");
+export const SECRET = kind("", "v1", "secrets", "Secret");
+export const SERVICE_ACCOUNT = kind("", "v1", "serviceaccounts", "ServiceAccount");
+export const REPLICA_SET = kind("apps", "v1", "replicasets", "ReplicaSet");
+export const DEPLOYMENT = kind("apps", "v1", "deployments", "Deployment");
+export const STATEFUL_SET = kind("apps", "v1", "statefulsets", "StatefulSet");
+export const DAEMON_SET = kind("apps", "v1", "daemonsets", "DaemonSet");
+export const JOB = kind("batch", "v1", "jobs", "Job");
+export const CRON_JOB = kind("batch", "v1", "cronjobs", "CronJob");
+export const NETWORK_POLICY = kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy");
+export const POD_DISRUPTION_BUDGET = kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget");
+/** https://docs.cilium.io/en/stable/security/policy/ */
+export const CILIUM_NETWORK_POLICY = kind("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy");
+/** As the CRD, without Calico's own API server: https://docs.tigera.io/calico/latest/reference/resources/networkpolicy */
+export const CALICO_NETWORK_POLICY = kind("crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy");
