@@ -119,7 +119,7 @@ const onClusters = (declared: readonly Right[], { registry, userFunctions }: Dep
 const isEcs = (cluster: Cluster): boolean => cluster.kind === "ecs";
 const rolesOf = (clusters: readonly Cluster[]): readonly string[] => clusters.flatMap(({ roleArn }) => (roleArn === null ? [] : [roleArn]));
 const tokens = (clusters: readonly Cluster[]): readonly string[] =>
-  clusters.flatMap(({ access }) => (access === null ? [] : [access.tokenSecret]));
+  clusters.flatMap(({ access }) => (access?.by === "token" ? [access.tokenSecret] : []));
 const webhooks = ({ notifications }: Registry): readonly string[] =>
   notifications.channels.flatMap((channel) => (channel.kind === "slack" ? [channel.urlSecret] : []));
 const topics = ({ notifications }: Registry) => [

@@ -86,7 +86,7 @@ function compileCluster(source: Keyed, account: string, region: string): Cluster
     access:
       access === undefined
         ? null
-        : { server: String(access["server"]), caData: String(access["caData"]), tokenSecret: String(access["tokenSecret"]) },
+        : { by: "token", server: String(access["server"]), caData: String(access["caData"]), tokenSecret: String(access["tokenSecret"]) },
     roleArn: source["role"] === undefined ? null : String(source["role"]),
     externalId: source["externalId"] === undefined ? null : String(source["externalId"]),
     ...(source["taskRoles"] === undefined ? {} : { taskRoles: texts(source["taskRoles"]) }),
@@ -116,7 +116,7 @@ function reportCluster(
   if (cluster.kind === "kubernetes" && cluster.access === null) {
     at("kind", "a Kubernetes cluster needs access", "give access: server, caData, tokenSecret");
   }
-  if (cluster.access !== null && !isCertificate(cluster.access.caData)) {
+  if (cluster.access?.by === "token" && !isCertificate(cluster.access.caData)) {
     report(
       yaml.problem(
         [...path, "access", "caData"],

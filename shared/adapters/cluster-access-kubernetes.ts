@@ -9,7 +9,7 @@ export function kubernetesPodsOpener(secrets: SecretReader): ClusterAccess["pods
   const opened = new Map<string, Promise<Pods>>();
   return (cluster) => {
     const { access, name } = cluster;
-    if (access === null)
+    if (access?.by !== "token")
       return Promise.reject(new PipelineError("config_invalid", `cluster ${name} has no access: how to reach its API server`));
     const known = opened.get(name);
     if (known !== undefined) return known;

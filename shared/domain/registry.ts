@@ -23,7 +23,7 @@ export interface Cluster {
   readonly awsName: string;
   /** Record keys under which the shipper merges the alert, beside the well-known ones. */
   readonly mergeKeys: readonly string[];
-  /** kubernetes only: how to reach the API server. */
+  /** How to reach the API server; null: ECS, or EKS by IAM. */
   readonly access: KubernetesAccess | null;
   /** Role to assume in the cluster's account; null = the function's own role. */
   readonly roleArn: string | null;
@@ -40,12 +40,25 @@ export interface Source {
   readonly streamPrefix: string;
 }
 
-/** Bearer token of a ServiceAccount, read from Secrets Manager as JSON {"token": "..."} or the bare token. */
-export interface KubernetesAccess {
+/**
+ * How the API server is reached and who we are there. An EKS cluster without one is asked of EKS (DescribeCluster), and we are the IAM role of
+ * the function, or the cluster's `roleArn`. `*Secret`: `secretsmanager:name` or `ssm:/name`, never the secret itself.
+ */
+export type KubernetesAccess =
+  /** Bearer token, usually of a ServiceAccount: JSON {"token": "..."} or the bare token. */
+  | (ApiServerAddress & { readonly by: "token"; readonly tokenSecret: string })
+  /** Client certificate: JSON {"certificate": "<PEM>", "key": "<PEM>"}. */
+  | (ApiServerAddress & { readonly by: "certificate"; readonly certificateSecret: string })
+  /** IAM role by aws-iam-authenticator, which knows the cluster as `clusterId`. */
+  | (ApiServerAddress & { readonly by: "iam"; readonly clusterId: string })
+  /** A whole kubeconfig with a token or a client certificate; one that would run a program (`exec`) is refused. */
+  | { readonly by: "kubeconfig"; readonly kubeconfigSecret: string };
+
+export interface ApiServerAddress {
+  /** https:// */
   readonly server: string;
   /** PEM, base64 as in a kubeconfig. Always verified. */
   readonly caData: string;
-  readonly tokenSecret: string;
 }
 
 export interface Notifications {

@@ -201,7 +201,7 @@ test.each<[string, Partial<ClusterAccess>, readonly string[]]>([
   ["respond-wide", wideOpeners(), ["tasks", "services", "instances", "network", "roles", "definitions", "logs"]],
   ["sweep", sweepOpeners(secrets), ["tasks", "pods", "services", "marks", "instances", "network", "roles"]],
 ])("%s opens what it is made for, and refuses the rest as a fault of the deployment", async (_name, openers, kinds) => {
-  const cluster = { ...ecsCluster, access: { server: "https://kube.example", caData: CA, tokenSecret: "s" } };
+  const cluster = { ...ecsCluster, access: { by: "token" as const, server: "https://kube.example", caData: CA, tokenSecret: "s" } };
   for (const [kind, open] of Object.entries(clusterAccess(openers))) {
     const opened = (open as (given: Cluster) => Promise<unknown>)(cluster);
     if (kinds.includes(kind)) await expect(opened).resolves.toBeTypeOf("object");

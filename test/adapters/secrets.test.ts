@@ -74,7 +74,7 @@ describe("access to a cluster", () => {
 
   test("of Kubernetes needs an address that is encrypted and a CA; it is opened once", async () => {
     const open = kubernetesPodsOpener(reader().secrets);
-    const access = { server: "https://127.0.0.1:1", caData: btoa("-----BEGIN CERTIFICATE-----"), tokenSecret: "t" };
+    const access = { by: "token" as const, server: "https://127.0.0.1:1", caData: btoa("-----BEGIN CERTIFICATE-----"), tokenSecret: "t" };
     await expect(open({ ...kubeCluster, name: "a" })).rejects.toMatchObject({ code: "config_invalid" });
     await expect(open({ ...kubeCluster, name: "b", access: { ...access, server: "http://127.0.0.1:1" } })).rejects.toThrow("https://");
     await expect(open({ ...kubeCluster, name: "c", access: { ...access, caData: "" } })).rejects.toThrow("caData");

@@ -34,7 +34,7 @@ export const plan: DeployPlan = {
       cluster({
         name: "kube",
         kind: "kubernetes",
-        access: { server: "https://kube.example", caData: "LS0t", tokenSecret: "secretsmanager:falco/kube-token" },
+        access: { by: "token", server: "https://kube.example", caData: "LS0t", tokenSecret: "secretsmanager:falco/kube-token" },
       }),
     ],
     notifications: {
