@@ -1,6 +1,7 @@
 import type { ActionName } from "#shared/domain/action.ts";
 import type { PodWorkload, Workload } from "#shared/domain/workload.ts";
 import { isMirror, type PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
+import { QUARANTINE } from "#shared/playbooks/kubernetes/marks.ts";
 import { type Params, type Plan, unknownParam } from "#shared/playbooks/playbook.ts";
 
 const NEXT_BEST = "next best: kubernetes:terminate";
@@ -33,6 +34,10 @@ export function standing(pod: PodFacts): { readonly kind: "nothing" | "refused";
 }
 
 export const GONE = { kind: "nothing", because: "the pod is gone; what we made for it goes with it" } as const;
+
+/** Of a pod that is cut off already: an allow-list would open it again, and a deny would add nothing. */
+export const isCutOff = (pod: PodFacts): boolean => pod.labels[QUARANTINE] === pod.uid;
+export const CUT_OFF = { kind: "nothing", because: "the pod is quarantined: it may connect to nothing" } as const;
 
 /** The pod of a plan of this playbook. A plan of another one is a bug. */
 export function podOf({ action, workload }: Plan, name: ActionName): PodWorkload {
