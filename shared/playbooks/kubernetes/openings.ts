@@ -64,16 +64,21 @@ export async function ciliumPolicies(pod: Selectable, api: KubernetesApi, signal
     api.list(CILIUM_NETWORK_POLICY, { namespace: pod.namespace }, signal),
     api.list(CILIUM_CLUSTERWIDE_NETWORK_POLICY, {}, signal),
   ]);
-  return [...(own ?? []), ...(clusterwide ?? [])].flatMap((policy) =>
-    [object(policy.spec), ...list(policy["specs"])].flatMap((spec): readonly Selecting[] => {
-      if (spec["endpointSelector"] === undefined) return [];
-      const answer = ciliumSelects(spec["endpointSelector"], pod.labels, pod.namespace);
-      if (answer === false) return [];
-      // An empty rule allows nothing: it only isolates.
-      const opens = BOTH.filter((direction) => list(spec[direction]).some((rule) => Object.keys(rule).length > 0));
-      return [{ name: `${policy.kind ?? "Cilium policy"} ${policy.metadata.name}`, selects: answer, governs: opens, opens }];
-    }),
-  );
+  return [
+    ...(own ?? []).flatMap((policy) => ciliumPolicy(policy, pod, "CiliumNetworkPolicy")),
+    ...(clusterwide ?? []).flatMap((policy) => ciliumPolicy(policy, pod, "CiliumClusterwideNetworkPolicy")),
+  ];
+}
+
+function ciliumPolicy(policy: KubeObject, { labels, namespace }: Selectable, what: string): readonly Selecting[] {
+  return [object(policy.spec), ...list(policy["specs"])].flatMap((spec): readonly Selecting[] => {
+    if (spec["endpointSelector"] === undefined) return [];
+    const answer = ciliumSelects(spec["endpointSelector"], labels, namespace);
+    if (answer === false) return [];
+    // An empty rule allows nothing: it only isolates.
+    const opens = BOTH.filter((direction) => list(spec[direction]).some((rule) => Object.keys(rule).length > 0));
+    return [{ name: `${what} ${policy.metadata.name}`, selects: answer, governs: opens, opens }];
+  });
 }
 
 /** Of Calico: of the namespace and of the cluster. https://docs.tigera.io/calico/latest/reference/resources/networkpolicy */
