@@ -10,7 +10,8 @@ export interface TestKube {
 
 export interface User {
   readonly name: string;
-  readonly groups: readonly string[];
+  /** Beside system:authenticated, which the server adds. One at most: undici joins repeated headers, and Kubernetes does not part them. */
+  readonly group: string | null;
 }
 
 export interface Answer {
@@ -26,7 +27,7 @@ export const readKube = (file: string): TestKube => JSON.parse(readFileSync(file
 /** Requests to the API server as its administrator, or as a user whom the administrator impersonates: RBAC and admission see that user. */
 export function asking({ server, caData, adminToken }: TestKube, as?: User): { readonly ask: Ask; readonly close: () => Promise<void> } {
   const agent = new Agent({ connect: { ca: Buffer.from(caData, "base64") } });
-  const who = as === undefined ? {} : { "impersonate-user": as.name, "impersonate-group": ["system:authenticated", ...as.groups] };
+  const who = as === undefined ? {} : { "impersonate-user": as.name, ...(as.group === null ? {} : { "impersonate-group": as.group }) };
   const ask: Ask = async (method, path, body, contentType = "application/json") => {
     const headers = { authorization: `Bearer ${adminToken}`, "content-type": contentType, accept: "application/json", ...who };
     const sent = body === undefined ? null : JSON.stringify(body);
