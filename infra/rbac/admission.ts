@@ -149,6 +149,9 @@ const anything = ({ group, prefix, serviceAccount }: Names): Bound => ({
 const isServiceAccount = (namespace: string, name: string): string =>
   `request.userInfo.?username.orValue('') == ${text(`system:serviceaccount:${namespace}:${name}`)}`;
 
+/** Calico's store puts a tier before the name. */
+const NAMED_AS_OURS =
+  "o.metadata.?name.orValue('').matches(request.resource.group == 'crd.projectcalico.org' ? '^([a-z0-9-]+\\\\.)?falco-responder-' : '^falco-responder-')";
 /** By the kind's own way to say whom it is about; Calico has an expression instead of a map. */
 const SELECTS_BY_OURS = `(request.resource.group == 'crd.projectcalico.org'
   ? dyn(object).?spec.?selector.orValue('').matches(${text(`^${PREFIX.replace(".", "\\.")}[a-z-]+ *== *["'][-A-Za-z0-9_.]+["']$`)})
@@ -208,7 +211,7 @@ const BOUNDS: readonly Bound[] = [
       {
         holds: each(
           all(
-            "o.metadata.?name.orValue('').startsWith('falco-responder-')",
+            NAMED_AS_OURS,
             `o.metadata.?labels.orValue({})[?${text(MANAGED_BY.key)}].orValue('') == ${text(MANAGED_BY.value)}`,
           ),
         ),
