@@ -210,10 +210,7 @@ const BOUNDS: readonly Bound[] = [
     checks: [
       {
         holds: each(
-          all(
-            NAMED_AS_OURS,
-            `o.metadata.?labels.orValue({})[?${text(MANAGED_BY.key)}].orValue('') == ${text(MANAGED_BY.value)}`,
-          ),
+          all(NAMED_AS_OURS, `o.metadata.?labels.orValue({})[?${text(MANAGED_BY.key)}].orValue('') == ${text(MANAGED_BY.value)}`),
         ),
         message: `only network policies that are called falco-responder-... and labelled ${MANAGED_BY.key}: ${MANAGED_BY.value} are its own`,
       },

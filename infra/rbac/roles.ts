@@ -37,21 +37,21 @@ const subjects = ({ prefix, serviceAccount, group, observers }: Names, looks: bo
   ...[group, ...(looks ? [observers] : [])].map((name) => ({ apiGroup: RBAC, kind: "Group", name })),
 ];
 
-/** One role: its name without the prefix, and whether all of it looks and changes nothing. */
+/** One role: its name without the prefix, and whether it looks and changes nothing. */
 interface Part {
   readonly name: string;
+  readonly looks: boolean;
   readonly grants: readonly Grant[];
 }
-const looks = ({ grants }: Part): boolean => grants.every(isRead);
 
 /** The roles of a set. What it alone reads is a role of its own, which sweep has too. */
 export function partsOf(feature: Feature, granted: Granted): readonly Part[] {
   const grants = granted[feature];
-  if (feature === "observe") return [{ name: feature, grants }];
+  if (feature === "observe") return [{ name: feature, looks: true, grants }];
   return [
-    { name: feature, grants: grants.filter((grant) => !isRead(grant)) },
-    { name: `${feature}-observe`, grants: grants.filter(isRead) },
-  ].filter((part) => part.name === feature || part.grants.length > 0);
+    { name: feature, looks: false, grants: grants.filter((grant) => !isRead(grant)) },
+    { name: `${feature}-observe`, looks: true, grants: grants.filter(isRead) },
+  ].filter(({ looks, grants: its }) => !looks || its.length > 0);
 }
 
 const role = (part: Part, names: Names): ClusterRole => ({
@@ -66,7 +66,7 @@ const binding = (part: Part, names: Names, where?: string): Manifest => ({
   kind: where === undefined ? "ClusterRoleBinding" : "RoleBinding",
   metadata: metadata(`${names.prefix}-${part.name}`, names, where),
   roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: `${names.prefix}-${part.name}` },
-  subjects: subjects(names, looks(part)),
+  subjects: subjects(names, part.looks),
 });
 
 /** Roles and their bindings in the whole cluster. */
@@ -104,7 +104,7 @@ export const clusterScoped = ({ group, resource }: Pick<Grant, "group" | "resour
 export function namespaced(feature: Feature, namespaces: readonly string[], granted: Granted, names: Names): readonly Manifest[] {
   return partsOf(feature, granted).flatMap((part) => {
     const inside = part.grants.filter((grant) => !clusterScoped(grant));
-    const outside: Part = { name: `${part.name}-cluster`, grants: part.grants.filter(clusterScoped) };
+    const outside: Part = { ...part, name: `${part.name}-cluster`, grants: part.grants.filter(clusterScoped) };
     return [
       ...(inside.length === 0 ? [] : [role(part, names), ...namespaces.map((where) => binding(part, names, where))]),
       ...(outside.grants.length === 0 ? [] : [role(outside, names), binding(outside, names)]),

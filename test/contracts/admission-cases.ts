@@ -238,6 +238,18 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
     annotate(apis("apps/v1", "daemonsets/agent"), OURS),
   ],
   [
+    "a Deployment's finalizers",
+    patch(apis("apps/v1", "deployments/many"), { metadata: { finalizers: ["a.test/b"] } }),
+    /only labels and annotations/,
+    annotate(apis("apps/v1", "deployments/many"), OURS),
+  ],
+  [
+    "somebody else's label of a Deployment",
+    label(apis("apps/v1", "deployments/many"), { app: "x" }),
+    /only those under/,
+    label(apis("apps/v1", "deployments/many"), OURS),
+  ],
+  [
     "somebody else's annotation of a Deployment",
     annotate(apis("apps/v1", "deployments/many"), { "a.test/b": "x" }),
     /only those under/,
