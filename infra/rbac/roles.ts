@@ -86,6 +86,7 @@ const CLUSTER_SCOPED: readonly string[] = [
   "/persistentvolumes",
   "apiextensions.k8s.io/customresourcedefinitions",
   "crd.projectcalico.org/globalnetworkpolicies",
+  "crd.projectcalico.org/tiers",
   "cilium.io/ciliumclusterwidenetworkpolicies",
   "policy.networking.k8s.io/adminnetworkpolicies",
   "policy.networking.k8s.io/baselineadminnetworkpolicies",
