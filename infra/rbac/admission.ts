@@ -45,7 +45,9 @@ export const WRITES = {
 const NEVER_DELETED = ["namespaces", "nodes", "persistentvolumes", "persistentvolumeclaims"];
 const NEVER_DELETED_OF = ["admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "certificates.k8s.io"];
 
-/** Keys on nodes by which autoscalers leave a cordoned node alone. */
+/** Who writes keys of these domains, and of those below them, on a node steers schedulers, autoscalers and kubelets. */
+const STEERING = ["kubernetes.io", "k8s.io", "karpenter.sh", "eks.amazonaws.com"];
+/** Annotations by which autoscalers leave a cordoned node alone. */
 const AUTOSCALERS = ["cluster-autoscaler.kubernetes.io/scale-down-disabled", "karpenter.sh/do-not-disrupt"];
 const CONTROL_PLANE = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 const MIRROR = "kubernetes.io/config.mirror";
@@ -158,6 +160,9 @@ const SELECTS_BY_OURS = `(request.resource.group == 'crd.projectcalico.org'
   : (request.resource.group == 'cilium.io' ? ${map("object", "spec", "endpointSelector", "matchLabels")} : ${map("object", "spec", "podSelector", "matchLabels")})
       .exists(k, k.startsWith(${text(PREFIX)}) || k.startsWith(${text(`k8s:${PREFIX}`)})))`.replaceAll(/\n */g, " ");
 
+/** `k` is of one of these domains. */
+const STEERS = `k.contains('/') && ${list(STEERING)}.exists(d, k.split('/')[0] == d || k.split('/')[0].endsWith('.' + d))`;
+
 const BOUNDS: readonly Bound[] = [
   {
     name: "pods",
@@ -194,13 +199,22 @@ const BOUNDS: readonly Bound[] = [
     on: on("/nodes"),
     operations: ["UPDATE"],
     checks: [
-      { holds: each(`o.metadata.?labels.orValue({}).all(k, !(k in ${list(CONTROL_PLANE)}))`), message: "the node is of the control plane" },
+      {
+        holds: each(
+          all(
+            `o.metadata.?labels.orValue({}).all(k, !(k in ${list(CONTROL_PLANE)}))`,
+            `o.?spec.?taints.orValue([]).all(t, !(t.key in ${list(CONTROL_PLANE)}))`,
+          ),
+        ),
+        message: "the node is of the control plane",
+      },
       { holds: same("spec", oneOf(["unschedulable"])), message: "of a node's spec only unschedulable may be changed" },
       METADATA_UNTOUCHED,
-      ...(["labels", "annotations"] as const).map((marks) => ({
-        holds: same(marks, any(ours, oneOf(AUTOSCALERS))),
-        message: `of a node's ${marks} only those under ${PREFIX} and the autoscalers' may be changed`,
-      })),
+      { holds: same("labels", not(STEERS)), message: `labels of ${STEERING.join(", ")} steer the cluster and are never changed` },
+      {
+        holds: same("annotations", any(not(STEERS), oneOf(AUTOSCALERS))),
+        message: `annotations of ${STEERING.join(", ")} steer the cluster and are never changed, but for the autoscalers' two`,
+      },
     ],
   },
   {

@@ -19,9 +19,12 @@ import {
   type Request,
   remove,
   SHOP,
-  WORKER,
+  TAINTED,
   web,
+  worker,
 } from "./admission-world.ts";
+
+const many = apis("apps/v1", "deployments/many");
 
 /** What is refused, in which words, and what differs from it in one fact and is let through. */
 export const CASES: readonly (readonly [title: string, refused: Request, because: RegExp, twin: Request])[] = [
@@ -87,41 +90,37 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
 
   [
     "a node's taints",
-    patch(`/api/v1/nodes/${WORKER}`, { spec: { taints: [{ key: "a", effect: "NoExecute" }] } }),
+    patch(worker, { spec: { taints: [{ key: "a", effect: "NoExecute" }] } }),
     /only unschedulable/,
-    patch(`/api/v1/nodes/${WORKER}`, { spec: { unschedulable: true } }),
+    patch(worker, { spec: { unschedulable: true } }),
   ],
   [
     "a node of the control plane",
     patch(`/api/v1/nodes/${CONTROL}`, { spec: { unschedulable: true } }),
     /control plane/,
-    patch(`/api/v1/nodes/${WORKER}`, { spec: { unschedulable: true } }),
+    patch(worker, { spec: { unschedulable: true } }),
   ],
   [
     "making a node one of the control plane",
-    label(`/api/v1/nodes/${WORKER}`, { "node-role.kubernetes.io/control-plane": "" }),
+    label(worker, { "node-role.kubernetes.io/control-plane": "" }),
     /control plane/,
-    label(`/api/v1/nodes/${WORKER}`, OURS),
+    label(worker, OURS),
+  ],
+  ["a node that a taint keeps for the control plane", label(`/api/v1/nodes/${TAINTED}`, OURS), /control plane/, label(worker, OURS)],
+  [
+    "a node's label that steers",
+    label(worker, { "topology.kubernetes.io/zone": "x" }),
+    /steer the cluster/,
+    label(worker, { "kubernetes.io.test/zone": "x", suspect: "x" }),
   ],
   [
-    "somebody else's label of a node",
-    label(`/api/v1/nodes/${WORKER}`, { pool: "x" }),
-    /only those under/,
-    label(`/api/v1/nodes/${WORKER}`, OURS),
+    "a node's annotation that steers",
+    annotate(worker, { "karpenter.sh/x": "true" }),
+    /steer the cluster/,
+    annotate(worker, { "karpenter.sh/do-not-disrupt": "true" }),
   ],
-  [
-    "somebody else's annotation of a node",
-    annotate(`/api/v1/nodes/${WORKER}`, { "a.test/b": "x" }),
-    /only those under/,
-    annotate(`/api/v1/nodes/${WORKER}`, { ...OURS, "karpenter.sh/do-not-disrupt": "true" }),
-  ],
-  [
-    "a node's finalizers",
-    patch(`/api/v1/nodes/${WORKER}`, { metadata: { finalizers: ["a.test/b"] } }),
-    /only labels and annotations/,
-    annotate(`/api/v1/nodes/${WORKER}`, OURS),
-  ],
-  ["deleting a node", remove(`/api/v1/nodes/${WORKER}`), /never does this/, remove(web)],
+  ["a node's finalizers", patch(worker, { metadata: { finalizers: ["a.test/b"] } }), /only labels and annotations/, annotate(worker, OURS)],
+  ["deleting a node", remove(worker), /never does this/, remove(web)],
 
   [
     "a network policy of another name",
@@ -203,13 +202,13 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
 
   [
     "scaling down, but not to zero",
-    patch(apis("apps/v1", "deployments/many/scale"), { spec: { replicas: 1 } }),
+    patch(`${many}/scale`, { spec: { replicas: 1 } }),
     /to zero/,
-    patch(apis("apps/v1", "deployments/many/scale"), { spec: { replicas: 0 } }),
+    patch(`${many}/scale`, { spec: { replicas: 0 } }),
   ],
   [
     "scaling up what was not at zero",
-    patch(apis("apps/v1", "deployments/many/scale"), { spec: { replicas: 5 } }),
+    patch(`${many}/scale`, { spec: { replicas: 5 } }),
     /from zero back/,
     patch(apis("apps/v1", "deployments/none/scale"), { spec: { replicas: 5 } }),
   ],
@@ -217,19 +216,19 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
     "scaling in a protected namespace",
     patch(apis("apps/v1", "deployments/many/scale", GUARDED), { spec: { replicas: 0 } }),
     /namespace is protected/,
-    patch(apis("apps/v1", "deployments/many/scale"), { spec: { replicas: 0 } }),
+    patch(`${many}/scale`, { spec: { replicas: 0 } }),
   ],
   [
     "a Deployment's template",
-    patch(apis("apps/v1", "deployments/many"), { spec: { template: { spec: { serviceAccountName: "x" } } } }),
+    patch(many, { spec: { template: { spec: { serviceAccountName: "x" } } } }),
     /of a workload's spec/,
-    annotate(apis("apps/v1", "deployments/many"), OURS),
+    annotate(many, OURS),
   ],
   [
     "replicas past the scale subresource",
-    patch(apis("apps/v1", "deployments/many"), { spec: { replicas: 0 } }),
+    patch(many, { spec: { replicas: 0 } }),
     /of a workload's spec/,
-    patch(apis("apps/v1", "deployments/many/scale"), { spec: { replicas: 0 } }),
+    patch(`${many}/scale`, { spec: { replicas: 0 } }),
   ],
   [
     "a DaemonSet's node selector",
@@ -239,22 +238,12 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
   ],
   [
     "a Deployment's finalizers",
-    patch(apis("apps/v1", "deployments/many"), { metadata: { finalizers: ["a.test/b"] } }),
+    patch(many, { metadata: { finalizers: ["a.test/b"] } }),
     /only labels and annotations/,
-    annotate(apis("apps/v1", "deployments/many"), OURS),
+    annotate(many, OURS),
   ],
-  [
-    "somebody else's label of a Deployment",
-    label(apis("apps/v1", "deployments/many"), { app: "x" }),
-    /only those under/,
-    label(apis("apps/v1", "deployments/many"), OURS),
-  ],
-  [
-    "somebody else's annotation of a Deployment",
-    annotate(apis("apps/v1", "deployments/many"), { "a.test/b": "x" }),
-    /only those under/,
-    annotate(apis("apps/v1", "deployments/many"), OURS),
-  ],
+  ["somebody else's label of a Deployment", label(many, { app: "x" }), /only those under/, label(many, OURS)],
+  ["somebody else's annotation of a Deployment", annotate(many, { "a.test/b": "x" }), /only those under/, annotate(many, OURS)],
   [
     "a CronJob's schedule",
     patch(apis("batch/v1", "cronjobs/nightly"), { spec: { schedule: "* * * * *" } }),

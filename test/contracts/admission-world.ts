@@ -11,6 +11,7 @@ export const GUARDED = `admission-guarded-${process.pid}`;
 export const FALCO = `falco-admission-${process.pid}`;
 export const WORKER = `admission-worker-${process.pid}`;
 export const CONTROL = `admission-control-${process.pid}`;
+export const TAINTED = `admission-tainted-${process.pid}`;
 export const STRANGERS = `stranger${SUFFIX}`;
 export const MANAGED = { "app.kubernetes.io/managed-by": "falco-responder" };
 
@@ -95,6 +96,7 @@ export const evict = (namespace: string, name: string, deleteOptions: object): R
     deleteOptions,
   });
 
+export const worker = `/api/v1/nodes/${WORKER}`;
 export const web = core(SHOP, "pods/web");
 export const policies = apis("networking.k8s.io/v1", "networkpolicies");
 export const OURS = { "falco-responder.io/incident": "0123456789abcdef" };
@@ -182,11 +184,13 @@ export async function setUp(admin: Ask, responder: Ask, made: string[]): Promise
   await must(policies, networkPolicy("falco-responder-there", MANAGED));
   await must(policies, networkPolicy("falco-responder-foreign", {}));
   await must(policies, networkPolicy("allow-dns", MANAGED));
-  for (const [name, labels] of [
-    [WORKER, {}],
-    [CONTROL, { "node-role.kubernetes.io/control-plane": "" }],
+  const master = "node-role.kubernetes.io/master";
+  for (const [name, labels, taints] of [
+    [WORKER, {}, []],
+    [CONTROL, { "node-role.kubernetes.io/control-plane": "" }, []],
+    [TAINTED, {}, [{ key: master, effect: "NoSchedule" }]],
   ] as const)
-    await must("/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name, labels } });
+    await must("/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name, labels }, spec: { taints } });
   for (const [group, version, plural, kind] of [
     ["cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy"],
     ["crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy"],
