@@ -106,7 +106,7 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
       const options = query({ fieldValidation: "Strict", dryRun: dryRun ? "All" : undefined });
       const ask: Ask = { verb: "create", resource: resourceName(kind), path: path + options, body: object };
       const answer = await send(ask, signal);
-      if (isSuccess(answer)) return { kind: "created", object: objectIn(ask, answer) };
+      if (isSuccess(answer)) return { kind: "created", object: objectIn(ask, dryRun ? versionless(answer) : answer) };
       const status = statusIn(answer.text);
       const because = rejectionIn(answer, status);
       if (because !== null) return { kind: "rejected", because: printable(because) };
@@ -196,6 +196,12 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
       throw failure(ask, answer);
     },
   };
+}
+
+/** What was not stored has no version. */
+function versionless(answer: Answer): Answer {
+  const object = asRecord(parsed(answer.text));
+  return { ...answer, text: JSON.stringify({ ...object, metadata: { resourceVersion: "", ...asRecord(object["metadata"]) } }) };
 }
 
 const isSuccess = ({ status }: Answer): boolean => status >= 200 && status < 300;
