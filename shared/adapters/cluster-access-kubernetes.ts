@@ -7,7 +7,10 @@ import type { Cluster } from "#shared/domain/registry.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 import type { Pods } from "#shared/ports/pods.ts";
 
-/** One KubernetesApi, with its connections, per cluster. What reaches it is loaded only when a pod is the target, and of that only what the cluster's way needs. */
+/**
+ * One KubernetesApi, with its connections, per cluster. What reaches it is loaded only when a pod is the target, and of that only what the
+ * cluster's way needs.
+ */
 export function kubernetesApiOpener(secrets: SecretReader, sessions: Sessions): ClusterAccess["kubernetes"] {
   const eks = () => import("#shared/adapters/kubernetes/eks.ts");
   const eksClients = perSession(sessions, async (config: ClientConfig) => (await eks()).eksClient(config));

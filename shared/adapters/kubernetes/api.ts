@@ -1,4 +1,5 @@
 import { printable } from "#shared/adapters/aws-error.ts";
+import type { Answer, Ask } from "#shared/adapters/kubernetes/ask.ts";
 import { type Access, address, bearerIdentity } from "#shared/adapters/kubernetes/endpoint.ts";
 import { statusError } from "#shared/adapters/kubernetes/errors.ts";
 import { collectionPath, objectPath, placed, query, resourceName, selectors } from "#shared/adapters/kubernetes/paths.ts";
@@ -12,7 +13,7 @@ import {
   rejectionIn,
   statusIn,
 } from "#shared/adapters/kubernetes/status.ts";
-import { type Answer, type Ask, transport } from "#shared/adapters/kubernetes/transport.ts";
+import { transport } from "#shared/adapters/kubernetes/transport.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { At, Deleted, Evicted, Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
