@@ -26,3 +26,17 @@ export const POD_DISRUPTION_BUDGET = kind("policy", "v1", "poddisruptionbudgets"
 export const CILIUM_NETWORK_POLICY = kind("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy");
 /** As the CRD, without Calico's own API server: https://docs.tigera.io/calico/latest/reference/resources/networkpolicy */
 export const CALICO_NETWORK_POLICY = kind("crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy");
+export const CILIUM_CLUSTERWIDE_NETWORK_POLICY = kind(
+  "cilium.io",
+  "v2",
+  "ciliumclusterwidenetworkpolicies",
+  "CiliumClusterwideNetworkPolicy",
+  false,
+);
+/** https://docs.tigera.io/calico/latest/reference/resources/globalnetworkpolicy */
+export const CALICO_GLOBAL_NETWORK_POLICY = kind("crd.projectcalico.org", "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", false);
+/** https://docs.tigera.io/calico/latest/reference/resources/tier */
+export const CALICO_TIER = kind("crd.projectcalico.org", "v1", "tiers", "Tier", false);
+export const SERVICE = kind("", "v1", "services", "Service");
+export const ENDPOINT_SLICE = kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");
+export const RESOURCE_QUOTA = kind("", "v1", "resourcequotas", "ResourceQuota");
