@@ -84,18 +84,7 @@ export function marking({ name, map, thing, wrongValue, rbac, consequences }: Ma
       if ("because" in hits) return { kind: "refused", because: hits.because };
       const rehearsed = await patchGuarded(kind, { ...at, uid: found.metadata.uid }, wishFor(map, marks, former), api, signal, true);
       if ("because" in rehearsed) return { kind: "refused", because: `nothing was changed: ${rehearsed.because}` };
-      const replaced = Object.keys(marks).filter((key) => (former[key] ?? null) !== null);
-      return {
-        kind: "ready",
-        kept,
-        remarks: [
-          ...(replaced.length === 0 ? [] : [`It changes or takes away what ${title} had there: ${few(replaced)}.`]),
-          ...hits.remarks,
-          kind === POD
-            ? `A ${thing} stops nothing, and it goes with the pod.`
-            : `A ${thing} stops nothing; it is about ${title} and all pods there, and stays until it is taken back.`,
-        ],
-      };
+      return { kind: "ready", kept, remarks: [...replacing(former, title), ...hits.remarks, stopsNothing(kind, thing, title)] };
     },
 
     async execute(plan, kept, reach, signal) {
@@ -204,6 +193,16 @@ const wishFor =
     if (strange !== undefined) return { because: `somebody changed ${strange[0]} meanwhile: it stands` };
     return setKeys(map, now, Object.fromEntries(Object.entries(marks).map(([key, value]) => [key, wantedOf(value)])));
   };
+
+function replacing(former: Former, title: string): readonly string[] {
+  const replaced = Object.keys(former).filter((key) => former[key] !== null);
+  return replaced.length === 0 ? [] : [`It changes or takes away what ${title} had there: ${few(replaced)}.`];
+}
+
+const stopsNothing = (kind: Kind, thing: string, title: string): string =>
+  kind === POD
+    ? `A ${thing} stops nothing, and it goes with the pod.`
+    : `A ${thing} stops nothing; it is about ${title} and all pods there, and stays until it is taken back.`;
 
 const tooLong = (kept: Kept, title: string): string | null =>
   JSON.stringify(kept).length > MOST_KEPT_CHARS
