@@ -63,7 +63,7 @@ export const playbooks: Readonly<Record<ActionName, Playbook>> = {
 /** The workload as it is now, if it is still the same one with the same container; whatever else is said with its reason. */
 export async function look(former: Workload, cluster: Cluster, access: ClusterAccess, signal: AbortSignal): Promise<Resolution> {
   if (former.kind === "task") return await lookAtTask(former, cluster, await access.tasks(cluster), signal);
-  if (former.kind === "pod") return await lookAtPod(former, cluster, await access.pods(cluster), signal);
+  if (former.kind === "pod") return await lookAtPod(former, cluster, await access.kubernetes(cluster), signal);
   return { kind: "unverified", because: "objects are not looked at yet" };
 }
 
@@ -87,5 +87,5 @@ export async function resolve(
   if (alert.containerId === null) return { kind: "unverified", because: "the alert names no container id" };
   return cluster.kind === "ecs"
     ? resolveTask(entry, cluster, await access.tasks(cluster), clock, signal, known)
-    : resolvePod(entry, cluster, await access.pods(cluster), clock, signal);
+    : resolvePod(entry, cluster, await access.kubernetes(cluster), clock, signal);
 }

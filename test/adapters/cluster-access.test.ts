@@ -197,9 +197,9 @@ describe("functions of yours", () => {
 const secrets = { read: () => Promise.resolve("token") };
 test.each<[string, Partial<ClusterAccess>, readonly string[]]>([
   ["respond-ecs", ecsOpeners(), ["tasks", "services", "marks", "instances", "definitions", "logs", "functions"]],
-  ["respond-kubernetes", kubernetesOpeners(secrets), ["pods", "kubernetes", "functions"]],
+  ["respond-kubernetes", kubernetesOpeners(secrets), ["kubernetes", "functions"]],
   ["respond-wide", wideOpeners(), ["tasks", "services", "instances", "network", "roles", "definitions", "logs"]],
-  ["sweep", sweepOpeners(secrets), ["tasks", "pods", "kubernetes", "services", "marks", "instances", "network", "roles"]],
+  ["sweep", sweepOpeners(secrets), ["tasks", "kubernetes", "services", "marks", "instances", "network", "roles"]],
 ])("%s opens what it is made for, and refuses the rest as a fault of the deployment", async (_name, openers, kinds) => {
   const caData = base64(certificate("ca").cert);
   const cluster = { ...ecsCluster, access: { by: "token" as const, server: "https://kube.example", caData, tokenSecret: "s" } };

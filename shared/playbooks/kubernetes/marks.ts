@@ -14,3 +14,5 @@ export const RESTRICTED = `${PREFIX}restricted`;
 export const DENIED = { calico: `${PREFIX}calico-denied`, cilium: `${PREFIX}cilium-denied` } as const;
 /** Annotation of a quarantined pod, for people: the labels that it had, as JSON. Undo goes by what the claim keeps. */
 export const ORIGINAL_LABELS = `${PREFIX}original-labels`;
+/** Annotation on a node that we made unschedulable: the incident that it was for. */
+export const CORDONED = `${PREFIX}cordoned`;
