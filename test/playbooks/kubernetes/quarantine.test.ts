@@ -19,7 +19,7 @@ const MARK = "falco-responder.io/quarantine";
 const POLICY = `falco-responder-quarantine-${UID}`;
 const VPC: Json = { containers: [{ name: "aws-eks-nodeagent", args: ["--enable-network-policy=true"] }] };
 
-const policyOf = (stage: TrafficStage, kind: Kind = NETWORK_POLICY, name = POLICY) => stage.api.see(kind, NAMESPACE, name);
+const policyOf = (stage: TrafficStage, kind: Kind = NETWORK_POLICY, name = POLICY) => stage.see(kind, name);
 
 /** The controllers have seen that the labels went. */
 const letGo = (stage: TrafficStage) => stage.edit(({ metadata }) => ({ metadata: { ...metadata, ownerReferences: [] } }));
@@ -29,7 +29,7 @@ describe(QUARANTINE, () => {
     const stage = new TrafficStage();
     const step = stage.action(QUARANTINE);
     const { kept } = await step.done();
-    expect(stage.api.writes).toEqual(["create networking.k8s.io/networkpolicies", "patch /pods"]);
+    expect(stage.writes).toEqual(["create networking.k8s.io/networkpolicies", "patch /pods"]);
     expect(policyOf(stage)).toMatchObject({
       metadata: {
         labels: {
@@ -55,11 +55,8 @@ describe(QUARANTINE, () => {
   test("nothing is written while preparing, and the whole of it is rehearsed", async () => {
     const stage = new TrafficStage();
     await stage.action(QUARANTINE).ready();
-    expect(stage.api.writes).toEqual([]);
-    expect(stage.api.requests.filter(({ dryRun }) => dryRun).map(({ right }) => right)).toEqual([
-      "create networking.k8s.io/networkpolicies",
-      "patch /pods",
-    ]);
+    expect(stage.writes).toEqual([]);
+    expect(stage.rehearsed).toEqual(["create networking.k8s.io/networkpolicies", "patch /pods"]);
   });
 
   test("marks of ours stay, but not the one that an allow-list of ours selects by", async () => {
@@ -109,7 +106,7 @@ describe(QUARANTINE, () => {
     expect((await step.prepare()).kind).toBe("nothing");
     stage.edit(({ metadata }) => ({ metadata: { ...metadata, uid: "a-successor" } }));
     expect((await step.prepare()).kind).toBe("nothing");
-    expect(stage.api.writes).toEqual([]);
+    expect(stage.writes).toEqual([]);
   });
 
   test("what is quarantined is left; what lacks the policy or has a label too many is not", async () => {
@@ -120,7 +117,7 @@ describe(QUARANTINE, () => {
     stage.label({ [MARK]: UID, app: "web" });
     expect((await step.prepare()).kind).toBe("ready");
     stage.label({ [MARK]: UID });
-    stage.api.remove(NETWORK_POLICY, NAMESPACE, POLICY);
+    stage.remove(NETWORK_POLICY, POLICY);
     expect((await step.prepare()).kind).toBe("ready");
   });
 
@@ -153,7 +150,7 @@ describe(QUARANTINE, () => {
       const above = { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "d", controller: true };
       const metadata = { name: "web-owner", namespace: NAMESPACE, uid: "uid-of-ReplicaSet-web-owner", ownerReferences: [above] };
       const kind = { group: "apps", version: "v1", resource: "replicasets", kind: "ReplicaSet", namespaced: true };
-      stage.api.put(kind, { metadata, spec: { selector: { matchLabels: LABELS } } });
+      stage.kube.put(kind, { metadata, spec: { selector: { matchLabels: LABELS } } });
       expect((await stage.action(QUARANTINE).ready()).remarks.join(" ")).toContain("ReplicaSet web-owner of Deployment web lets");
     });
 
@@ -193,7 +190,7 @@ describe(QUARANTINE, () => {
       const stage = new TrafficStage();
       stage.owned("ReplicaSet");
       const quota = (used: string) =>
-        stage.api.put(RESOURCE_QUOTA, {
+        stage.kube.put(RESOURCE_QUOTA, {
           metadata: { name: "team", namespace: NAMESPACE },
           status: { hard: { pods: "10" }, used: { pods: used } },
         });
@@ -248,7 +245,7 @@ describe(QUARANTINE, () => {
       };
       expect(policyOf(stage, CALICO_NETWORK_POLICY, `default.${POLICY}`)?.spec).toEqual({ tier: "default", ...spec });
       const newer = new TrafficStage("calico-node");
-      newer.api.put(CALICO_TIER, { metadata: { name: "kube-admin" }, spec: { order: 1000, defaultAction: "Pass" } });
+      newer.kube.put(CALICO_TIER, { metadata: { name: "kube-admin" }, spec: { order: 1000, defaultAction: "Pass" } });
       await newer.action(QUARANTINE).done();
       expect(policyOf(newer, CALICO_NETWORK_POLICY, `kube-admin.${POLICY}`)?.spec).toEqual({ tier: "kube-admin", ...spec });
     });
@@ -331,15 +328,15 @@ describe(QUARANTINE, () => {
   describe("admission", () => {
     test("a webhook that rejects is found before anything is made", async () => {
       const stage = new TrafficStage();
-      stage.api.admit = (object, kind) => (kind === POD ? "labels stay" : object);
+      stage.kube.admit = (_verb, kind) => (kind === POD ? "labels stay" : null);
       expect(await stage.action(QUARANTINE).refusal()).toMatch(/would not let its labels be taken: labels stay; next best/);
-      stage.api.admit = (object, kind) => (kind === NETWORK_POLICY ? "no policies" : object);
+      stage.kube.admit = (_verb, kind) => (kind === NETWORK_POLICY ? "no policies" : null);
       expect(await stage.action(QUARANTINE).refusal()).toMatch(/no policies; next best/);
     });
 
     test("a webhook that puts labels back is found before anything is made", async () => {
       const stage = new TrafficStage();
-      stage.api.admit = (object, kind) =>
+      stage.kube.onWrite = (kind, object) =>
         kind === POD ? { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, app: "web" } } } : object;
       expect(await stage.action(QUARANTINE).refusal()).toMatch(/admission webhook\) puts labels back/);
     });
@@ -348,7 +345,7 @@ describe(QUARANTINE, () => {
       const stage = new TrafficStage();
       const step = stage.action(QUARANTINE);
       const { kept } = await step.ready();
-      stage.api.admit = (object, kind) => (kind === POD ? "not any more" : object);
+      stage.kube.admit = (_verb, kind) => (kind === POD ? "not any more" : null);
       expect(await step.execute(kept)).toMatchObject({ kind: "failed", because: expect.stringContaining("taken away again") });
       expect(policyOf(stage)).toBeNull();
       expect(stage.pod.labels).toEqual(LABELS);
@@ -373,12 +370,12 @@ describe(QUARANTINE, () => {
       const stage = new TrafficStage();
       const step = stage.action(QUARANTINE);
       const { kept } = await step.ready();
-      stage.api.meanwhile = (verb) => {
+      stage.meanwhile = (verb) => {
         if (verb === "patch") throw new Error("the process dies");
       };
       await expect(step.execute(kept)).rejects.toThrow("dies");
       expect(await step.verify(kept)).toMatchObject({ kind: "pending", begun: false, partly: true });
-      stage.api.meanwhile = () => undefined;
+      stage.meanwhile = () => undefined;
       expect((await step.execute(kept)).kind).toBe("accepted");
       expect((await step.execute(kept)).kind).toBe("accepted");
       expect((await step.verify(kept)).kind).toBe("done");
@@ -393,12 +390,12 @@ describe(QUARANTINE, () => {
       const busy = (verb: string) => {
         if (verb === "patch" && left-- > 0) stage.edit(({ status }) => ({ status: { ...status, touched: left } }));
       };
-      stage.api.meanwhile = busy;
+      stage.meanwhile = busy;
       expect((await step.execute(kept)).kind).toBe("accepted");
       const other = new TrafficStage();
       const again = other.action(QUARANTINE);
       const { kept: others } = await again.ready();
-      other.api.meanwhile = (verb) => {
+      other.meanwhile = (verb) => {
         if (verb === "patch") other.edit(({ status }) => ({ status }));
       };
       await expect(again.execute(others)).rejects.toMatchObject({ code: "kube_throttled", retryable: true });
@@ -423,12 +420,12 @@ describe(QUARANTINE, () => {
       const { kept } = await step.ready();
       stage.edit(({ metadata }) => ({ metadata: { ...metadata, uid: "a-successor" } }));
       expect((await step.execute(kept)).kind).toBe("gone");
-      expect(stage.api.writes).toEqual([]);
+      expect(stage.writes).toEqual([]);
       expect((await step.verify(kept)).kind).toBe("done");
       const late = new TrafficStage();
       const other = late.action(QUARANTINE);
       const prepared = await other.ready();
-      late.api.meanwhile = (verb) => {
+      late.meanwhile = (verb) => {
         if (verb === "patch") late.edit(({ metadata }) => ({ metadata: { ...metadata, uid: "a-successor" } }));
       };
       expect((await other.execute(prepared.kept)).kind).toBe("gone");
@@ -458,7 +455,7 @@ describe(QUARANTINE, () => {
       expect(before).not.toHaveProperty("partly");
       await step.execute(kept);
       expect((await step.verify(kept)).kind).toBe("done");
-      stage.api.remove(POD, NAMESPACE, "web-1");
+      stage.remove(POD, "web-1");
       expect(await step.verify(kept)).toMatchObject({ kind: "done", because: expect.stringContaining("gone") });
     });
 
@@ -480,7 +477,7 @@ describe(QUARANTINE, () => {
 
     test("a policy that is gone or was changed: nothing holds, and doing it again makes it", async () => {
       const { stage, step, kept } = await acted();
-      stage.api.remove(NETWORK_POLICY, NAMESPACE, POLICY);
+      stage.remove(NETWORK_POLICY, POLICY);
       expect(await step.verify(kept)).toMatchObject({
         kind: "pending",
         begun: false,
@@ -489,14 +486,14 @@ describe(QUARANTINE, () => {
       });
       expect((await step.execute(kept)).kind).toBe("accepted");
       expect((await step.verify(kept)).kind).toBe("done");
-      stage.api.change(NETWORK_POLICY, NAMESPACE, POLICY, ({ spec }) => ({ spec: { ...spec, egress: [{}] } }));
+      stage.change(NETWORK_POLICY, POLICY, ({ spec }) => ({ spec: { ...spec, egress: [{}] } }));
       expect((await step.verify(kept)).kind).toBe("pending");
     });
 
     test("an EndpointSlice that still names it: not yet", async () => {
       const { stage, step, kept } = await acted();
       const slice = (uid: string) =>
-        stage.api.put(ENDPOINT_SLICE, {
+        stage.kube.put(ENDPOINT_SLICE, {
           metadata: { name: "web-abc", namespace: NAMESPACE },
           endpoints: [{ addresses: ["10.1.0.7"], targetRef: { uid } }],
         });
@@ -523,16 +520,16 @@ describe(QUARANTINE, () => {
 
     test("labels in one patch, then the policy; re-adoption is told; twice changes nothing", async () => {
       const { stage, step, kept } = await acted({ team: "a", "karpenter.sh/do-not-disrupt": "false" });
-      const before = stage.api.writes.length;
+      const before = stage.writes.length;
       expect(await step.undo(kept)).toMatchObject({
         kind: "undone",
         because: expect.stringMatching(/ReplicaSet web-owner takes it back.*perhaps a healthy one.*is taken away/),
       });
-      expect(stage.api.writes.slice(before)).toEqual(["patch /pods", "delete networking.k8s.io/networkpolicies"]);
+      expect(stage.writes.slice(before)).toEqual(["patch /pods", "delete networking.k8s.io/networkpolicies"]);
       expect(stage.pod.labels).toEqual(LABELS);
       expect(stage.pod.annotations).toEqual({ team: "a", "karpenter.sh/do-not-disrupt": "false" });
       expect((await step.undo(kept)).kind).toBe("nothing");
-      expect(stage.api.writes).toHaveLength(before + 2);
+      expect(stage.writes).toHaveLength(before + 2);
     });
 
     test("what somebody changed since stands, key by key", async () => {
@@ -562,7 +559,7 @@ describe(QUARANTINE, () => {
 
     test("a policy that somebody changed stands", async () => {
       const { stage, step, kept } = await acted();
-      stage.api.change(NETWORK_POLICY, NAMESPACE, POLICY, ({ spec }) => ({ spec: { ...spec, egress: [{}] } }));
+      stage.change(NETWORK_POLICY, POLICY, ({ spec }) => ({ spec: { ...spec, egress: [{}] } }));
       expect(await step.undo(kept)).toMatchObject({ kind: "changed", because: expect.stringContaining("is not as we made it") });
       expect(policyOf(stage)).not.toBeNull();
       expect(stage.pod.labels).toEqual(LABELS);
@@ -570,15 +567,15 @@ describe(QUARANTINE, () => {
 
     test("when the server refuses the labels, the pod stays cut off", async () => {
       const { stage, step, kept } = await acted();
-      stage.api.admit = () => "frozen";
+      stage.kube.admit = () => "frozen";
       expect(await step.undo(kept)).toMatchObject({ kind: "changed", because: expect.stringContaining("still quarantined") });
       expect(policyOf(stage)).not.toBeNull();
     });
 
     test("of a pod that is gone: nothing; a policy that was left behind is taken away", async () => {
       const { stage, step, kept } = await acted();
-      stage.api.change(NETWORK_POLICY, NAMESPACE, POLICY, ({ metadata }) => ({ metadata: { ...metadata, ownerReferences: [] } }));
-      stage.api.remove(POD, NAMESPACE, "web-1");
+      stage.change(NETWORK_POLICY, POLICY, ({ metadata }) => ({ metadata: { ...metadata, ownerReferences: [] } }));
+      stage.remove(POD, "web-1");
       expect((await step.undo(kept)).kind).toBe("nothing");
       expect(policyOf(stage)).toBeNull();
     });
@@ -587,11 +584,11 @@ describe(QUARANTINE, () => {
       const stage = new TrafficStage();
       const step = stage.action(QUARANTINE);
       const { kept } = await step.ready();
-      stage.api.meanwhile = (verb) => {
+      stage.meanwhile = (verb) => {
         if (verb === "patch") throw new Error("the process dies");
       };
       await expect(step.execute(kept)).rejects.toThrow("dies");
-      stage.api.meanwhile = () => undefined;
+      stage.meanwhile = () => undefined;
       expect((await step.undo(kept)).kind).toBe("undone");
       expect(policyOf(stage)).toBeNull();
       expect(stage.pod.labels).toEqual(LABELS);
@@ -614,9 +611,9 @@ describe(QUARANTINE, () => {
       expect(await step.end(kept)).toMatchObject({ kind: "requested" });
       expect(policyOf(stage)).not.toBeNull();
       expect(await step.end(kept)).toMatchObject({ kind: "requested" });
-      expect(stage.api.writes.filter((write) => write === "delete /pods")).toHaveLength(1);
-      stage.api.change(NETWORK_POLICY, NAMESPACE, POLICY, ({ metadata }) => ({ metadata: { ...metadata, ownerReferences: [] } }));
-      stage.api.remove(POD, NAMESPACE, "web-1");
+      expect(stage.writes.filter((write) => write === "delete /pods")).toHaveLength(1);
+      stage.change(NETWORK_POLICY, POLICY, ({ metadata }) => ({ metadata: { ...metadata, ownerReferences: [] } }));
+      stage.remove(POD, "web-1");
       expect(await step.end(kept)).toMatchObject({ kind: "undone" });
       expect(await step.end(kept)).toMatchObject({ kind: "nothing" });
       expect(policyOf(stage)).toBeNull();
@@ -630,7 +627,7 @@ describe(QUARANTINE, () => {
       expect(await step.end(kept)).toMatchObject({ kind: "changed", because: expect.stringContaining("released") });
       stage.edit(({ metadata }) => ({ metadata: { ...metadata, uid: "a-successor" } }));
       await step.end(kept);
-      expect(stage.api.writes).not.toContain("delete /pods");
+      expect(stage.writes).not.toContain("delete /pods");
     });
   });
 
@@ -647,7 +644,7 @@ describe(QUARANTINE, () => {
         await step.end(kept);
         stage.edit(({ metadata: { deletionTimestamp: _, ...metadata } }) => ({ metadata }));
         await step.undo(kept);
-        for (const right of stage.api.rights) used.add(right);
+        for (const right of stage.rights) used.add(right);
       }
     }
     expect([...used].toSorted()).toEqual(declared(QUARANTINE));
