@@ -190,9 +190,10 @@ export class TrafficStage {
       execute,
       /** Why it is refused; nothing was written then. */
       refusal: async (): Promise<string> => {
+        const before = this.writes.length;
         const prepared = await prepare();
         if (prepared.kind !== "refused") throw new Error(`not refused: ${prepared.kind}`);
-        if (this.writes.length > 0) throw new Error(`written: ${this.writes.join()}`);
+        if (this.writes.length > before) throw new Error(`written: ${this.writes.join()}`);
         return prepared.because;
       },
       done: async () => {
