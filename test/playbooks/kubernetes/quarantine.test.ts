@@ -355,6 +355,8 @@ describe(QUARANTINE, () => {
       const stage = new TrafficStage();
       stage.policy(POLICY, { podSelector: {}, policyTypes: ["Ingress"] });
       expect(await stage.action(QUARANTINE).refusal()).toMatch(/is not as we make it/);
+      stage.policy(POLICY, { podSelector: { matchLabels: { [MARK]: UID } }, policyTypes: ["Ingress", "Egress"] });
+      expect(await stage.action(QUARANTINE).refusal()).toMatch(/is not as we make it/);
       const other = new TrafficStage();
       const step = other.action(QUARANTINE);
       const { kept } = await step.ready();
