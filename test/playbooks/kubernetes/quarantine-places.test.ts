@@ -8,7 +8,7 @@ import {
   RESOURCE_QUOTA,
 } from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Json, Kind } from "#shared/ports/kubernetes.ts";
-import { because, LABELS, NAMESPACE, TrafficStage, UID } from "./traffic-stage.ts";
+import { because, LABELS, NAMESPACE, NODE_NAME, TrafficStage, UID } from "./traffic-stage.ts";
 
 const QUARANTINE = "kubernetes:quarantine";
 const MARK = "falco-responder.io/quarantine";
@@ -223,5 +223,11 @@ describe(`${QUARANTINE}: where and of whom it is done`, () => {
       const prepared = await stage.action(QUARANTINE).prepare();
       expect(prepared.kind).toBe(leaks ? "refused" : "ready");
     });
+  });
+
+  test("the agents are looked for on the pod's own node", async () => {
+    const stage = new TrafficStage(null);
+    stage.agent("antrea-agent", { node: "node-2" });
+    expect(await stage.action(QUARANTINE).refusal()).toContain(NODE_NAME);
   });
 });

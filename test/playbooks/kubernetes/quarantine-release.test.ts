@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { NETWORK_POLICY, POD } from "#shared/playbooks/kubernetes/kinds.ts";
 import { quarantine } from "#shared/playbooks/kubernetes/quarantine.ts";
 import type { Params } from "#shared/playbooks/playbook.ts";
-import type { Json, Kind } from "#shared/ports/kubernetes.ts";
+import type { Kind } from "#shared/ports/kubernetes.ts";
 import { LABELS, TrafficStage, UID } from "./traffic-stage.ts";
 
 const QUARANTINE = "kubernetes:quarantine";

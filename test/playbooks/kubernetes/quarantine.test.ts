@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { ENDPOINT_SLICE, NETWORK_POLICY, POD } from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Params } from "#shared/playbooks/playbook.ts";
-import type { Json, Kind } from "#shared/ports/kubernetes.ts";
-import { because, declared, LABELS, NAMESPACE, NODE_NAME, OCCASION, TrafficStage, UID } from "./traffic-stage.ts";
+import type { Kind } from "#shared/ports/kubernetes.ts";
+import { because, declared, LABELS, NAMESPACE, OCCASION, TrafficStage, UID } from "./traffic-stage.ts";
 
 const QUARANTINE = "kubernetes:quarantine";
 const MARK = "falco-responder.io/quarantine";
@@ -312,11 +312,5 @@ describe(QUARANTINE, () => {
       }
     }
     expect([...used].toSorted()).toEqual(declared(QUARANTINE));
-  });
-
-  test("the agents are looked for on the pod's own node", async () => {
-    const stage = new TrafficStage(null);
-    stage.agent("antrea-agent", { node: "node-2" });
-    expect(await stage.action(QUARANTINE).refusal()).toContain(NODE_NAME);
   });
 });
