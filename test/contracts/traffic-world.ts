@@ -146,25 +146,26 @@ export class TrafficWorld {
   }
 
   /** A pod on that node, made by nobody. */
-  async standalone(name: string, on: string, labels: Readonly<Record<string, string>> = { app: name }, spec: object = {}): Promise<PodWorkload> {
-    await this.apply(object({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: this.namespace, labels }, spec: podSpec(on, spec) }));
+  async standalone(
+    name: string,
+    on: string,
+    labels: Readonly<Record<string, string>> = { app: name },
+    spec: object = {},
+  ): Promise<PodWorkload> {
+    await this.apply(
+      object({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: this.namespace, labels }, spec: podSpec(on, spec) }),
+    );
     return await this.pod((pod) => pod.name === name);
   }
 
   /** A controller whose pods run on that node, and one of them. */
-  async owned(kind: string, name: string, on: string, template: object = {}, spec: object = {}): Promise<PodWorkload> {
+  async owned(kind: string, name: string, on: string, template: object = {}, spec: object = {}, more: object = {}): Promise<PodWorkload> {
     const labels = { app: name };
-    const batch = kind === "Job" || kind === "CronJob";
+    const batch = kind === "Job";
     const pods = { metadata: { labels }, spec: podSpec(on, { ...(batch ? { restartPolicy: "Never" } : {}), ...template }) };
-    const inner = batch ? { template: pods } : { selector: { matchLabels: labels }, template: pods, ...spec };
-    await this.apply(
-      object({
-        apiVersion: batch ? "batch/v1" : "apps/v1",
-        kind,
-        metadata: { name, namespace: this.namespace },
-        spec: kind === "CronJob" ? { schedule: "* * * * *", jobTemplate: { spec: inner } } : inner,
-      }),
-    );
+    const inner = batch ? { template: pods } : { selector: { matchLabels: labels }, template: pods };
+    const apiVersion = batch ? "batch/v1" : "apps/v1";
+    await this.apply(object({ apiVersion, kind, metadata: { name, namespace: this.namespace, ...more }, spec: { ...inner, ...spec } }));
     return await this.pod((pod) => pod.labels["app"] === name);
   }
 
@@ -266,16 +267,16 @@ const agent = ([name, on, container, arg]: (typeof AGENTS)[number]): KubernetesO
 
 /** The same, writing down which right each call takes. */
 function recorded(api: KubernetesApi, used: Set<string>): KubernetesApi {
-  const note = (verb: string, { group, resource }: Kind): void => {
+  const noted = <T>(verb: string, { group, resource }: Kind, answer: Promise<T>): Promise<T> => {
     used.add(`${verb} ${group}/${resource}`);
+    return answer;
   };
   return {
-    get: (kind, ...rest) => (note("get", kind), api.get(kind, ...rest)),
-    list: (kind, ...rest) => (note("list", kind), api.list(kind, ...rest)),
-    create: (kind, ...rest) => (note("create", kind), api.create(kind, ...rest)),
-    patch: (kind, ...rest) => (note("patch", kind), api.patch(kind, ...rest)),
-    delete: (kind, ...rest) => (note("delete", kind), api.delete(kind, ...rest)),
-    evict: (...rest) => api.evict(...rest),
-    logs: (...rest) => api.logs(...rest),
+    ...api,
+    get: (kind, ...rest) => noted("get", kind, api.get(kind, ...rest)),
+    list: (kind, ...rest) => noted("list", kind, api.list(kind, ...rest)),
+    create: (kind, ...rest) => noted("create", kind, api.create(kind, ...rest)),
+    patch: (kind, ...rest) => noted("patch", kind, api.patch(kind, ...rest)),
+    delete: (kind, ...rest) => noted("delete", kind, api.delete(kind, ...rest)),
   };
 }

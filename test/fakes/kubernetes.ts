@@ -140,10 +140,11 @@ export class FakeKubernetes implements KubernetesApi {
     this.remove({ namespace, name });
     const { spec } = podObject(now, [], {}, "0");
     const { metadata, status } = podObject(now, [], {}, "0");
+    const { nodeName: _node, ...whole } = former.spec ?? {};
     const finalizers = facts.finalizers ?? former.metadata.finalizers ?? [];
     this.put(POD, {
       ...former,
-      spec: { ...former.spec, ...spec },
+      spec: { ...whole, ...spec },
       metadata: { ...metadata, finalizers },
       status: { ...former.status, ...status },
     });

@@ -40,3 +40,12 @@ export const CALICO_TIER = kind("crd.projectcalico.org", "v1", "tiers", "Tier", 
 export const SERVICE = kind("", "v1", "services", "Service");
 export const ENDPOINT_SLICE = kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");
 export const RESOURCE_QUOTA = kind("", "v1", "resourcequotas", "ResourceQuota");
+export const CONFIG_MAP = kind("", "v1", "configmaps", "ConfigMap");
+export const ROLE = kind("rbac.authorization.k8s.io", "v1", "roles", "Role");
+export const CLUSTER_ROLE = kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false);
+export const ROLE_BINDING = kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding");
+export const CLUSTER_ROLE_BINDING = kind("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false);
+export const INGRESS = kind("networking.k8s.io", "v1", "ingresses", "Ingress");
+export const HORIZONTAL_POD_AUTOSCALER = kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler");
+/** https://keda.sh/docs/latest/reference/scaledobject-spec/ */
+export const KEDA_SCALED_OBJECT = kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject");
