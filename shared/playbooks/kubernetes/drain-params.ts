@@ -1,4 +1,4 @@
-import { minHealthyIn } from "#shared/playbooks/kubernetes/enough-healthy.ts";
+import { floorIn, MIN_HEALTHY } from "#shared/playbooks/kubernetes/healthy.ts";
 import { duration, wholeNumber } from "#shared/playbooks/params.ts";
 import type { Param, Params } from "#shared/playbooks/playbook.ts";
 
@@ -9,7 +9,7 @@ const NAMESPACES = ["excluded_namespaces", "wait_period_excluded_namespaces"] as
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** Falco Talon's names, and excluded_namespaces, expires_after. */
-export const DRAIN_PARAMS = [WAIT.key, "ignore_daemonsets", ...SWITCHES, "min_healthy_replicas", ...NAMESPACES, "expires_after"];
+export const DRAIN_PARAMS = [WAIT.key, "ignore_daemonsets", ...SWITCHES, MIN_HEALTHY, ...NAMESPACES, "expires_after"];
 
 /** With their presets and within their bounds, or why not. */
 export function drainParams(params: Params): Params | string {
@@ -17,8 +17,8 @@ export function drainParams(params: Params): Params | string {
   if (typeof wait === "string") return wait;
   const lasts = duration(params, "expires_after");
   if (typeof lasts === "object" && lasts !== null) return lasts.because;
-  const min = minHealthyIn(params);
-  if (typeof min === "string") return min;
+  const floor = floorIn(params);
+  if (typeof floor === "string") return floor;
   const { ignore_daemonsets = true } = params;
   if (ignore_daemonsets !== true)
     return "ignore_daemonsets can only be true: a DaemonSet's pod is made again on the same node at once, cordoned or not";

@@ -1,9 +1,9 @@
 import { isGoing, namespacesIn, type Resident, residentName } from "#shared/playbooks/kubernetes/drain-residents.ts";
-import { type Health, healthOf, isHealthy, type MinHealthy, minHealthyIn } from "#shared/playbooks/kubernetes/enough-healthy.ts";
+import { belowFloor, type Floor, floorIn } from "#shared/playbooks/kubernetes/healthy.ts";
 import type { Params } from "#shared/playbooks/playbook.ts";
 import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
 
-/** Evictions under way at once: a drain shares the server with everybody's deploys. */
+/** Evictions under way at once: a drain shares the server with everybody's deploys. With a floor one by one: two must not spend the same spare pod. */
 const AT_ONCE = 4;
 /** A round ends so early that its claim's lease (30 s) is not over. */
 const ROUND_MS = 10_000;
@@ -29,7 +29,7 @@ export async function evictRound(
   signal: AbortSignal,
 ): Promise<Round> {
   const wanted = residents.filter((one) => one.stays === null && !isGoing(one)).sort((a, b) => Number(b.offender) - Number(a.offender));
-  const health = new Healths(params, api);
+  const floor = floorOf(params);
   const stopsAtErrors = params["ignore_errors"] !== true;
   const untilMs = nowMs() + ROUND_MS;
   const evicted: Resident[] = [];
@@ -40,13 +40,11 @@ export async function evictRound(
   const isOver = (): boolean => nowMs() > untilMs || (stopsAtErrors && refused.length > 0);
 
   const evict = async (resident: Resident): Promise<void> => {
-    const taken = await health.take(resident, signal);
-    if (taken === "none-to-spare") {
+    if (floor !== null && (await isNeeded(resident, floor, api, signal))) {
       needed.push(resident);
       return;
     }
     const answer = await api.evict(resident.pod, {}, signal);
-    if (answer.kind !== "accepted") taken?.();
     if (answer.kind === "budget") held.push(resident);
     else if (answer.kind === "budgets") refused.push({ resident, because: "more than one disruption budget selects it" });
     else if (answer.kind === "rejected") refused.push({ resident, because: answer.because });
@@ -62,44 +60,21 @@ export async function evictRound(
       await evict(next);
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(AT_ONCE, wanted.length) }, worker));
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(floor === null ? AT_ONCE : 1, wanted.length) }, worker));
   const broken = ends.find((end) => end.status === "rejected");
   if (broken !== undefined) throw broken.reason;
   return { evicted, held, needed, refused, untried: queue };
 }
 
-/** Read once per owner and round, and counted down from then on: two evictions of one owner must not spend the same spare pod. */
-class Healths {
-  readonly #min: MinHealthy | null;
-  readonly #api: KubernetesApi;
-  readonly #known = new Map<string, Promise<Health | null>>();
-
-  constructor(params: Params, api: KubernetesApi) {
-    this.#min = minHealthyOf(params);
-    this.#api = api;
-  }
-
-  /** Null: nothing limits it. A function: a spare pod was taken, and this gives it back. */
-  async take({ pod }: Resident, signal: AbortSignal): Promise<(() => void) | "none-to-spare" | null> {
-    const { controller, namespace } = pod;
-    if (this.#min === null || controller === null || !isHealthy(pod)) return null;
-    const key = `${namespace}/${controller.uid}`;
-    const asking = this.#known.get(key) ?? healthOf(controller, namespace, this.#min, this.#api, signal);
-    this.#known.set(key, asking);
-    const health = await asking;
-    if (health === null || health.spare <= 0) return "none-to-spare";
-    health.spare--;
-    return () => {
-      health.spare++;
-    };
-  }
+function floorOf(params: Params): Floor | null {
+  const floor = floorIn(params);
+  if (typeof floor === "string") throw new Error(`a plan of kubernetes:drain is not checked: ${floor}`);
+  return floor;
 }
 
-function minHealthyOf(params: Params): MinHealthy | null {
-  const min = minHealthyIn(params);
-  if (typeof min === "string") throw new Error(`a plan of kubernetes:drain is not checked: ${min}`);
-  return min;
-}
+/** A pod that is not ready costs its owner nothing. */
+const isNeeded = async ({ pod }: Resident, floor: Floor, api: KubernetesApi, signal: AbortSignal): Promise<boolean> =>
+  pod.ready && (await belowFloor(floor, pod, api, signal)) !== null;
 
 /** Those whose owner can spare none now, as verifying sees it without evicting anybody. */
 export async function neededNow(
@@ -108,9 +83,9 @@ export async function neededNow(
   api: KubernetesApi,
   signal: AbortSignal,
 ): Promise<readonly Resident[]> {
-  const health = new Healths(params, api);
+  const floor = floorOf(params);
   const needed: Resident[] = [];
-  for (const resident of residents) if ((await health.take(resident, signal)) === "none-to-spare") needed.push(resident);
+  if (floor !== null) for (const resident of residents) if (await isNeeded(resident, floor, api, signal)) needed.push(resident);
   return needed;
 }
 

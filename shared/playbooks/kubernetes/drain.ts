@@ -1,10 +1,10 @@
 import { PipelineError } from "#shared/domain/error.ts";
-import { cordonNode, keptOfNode, uidIn, uncordon } from "#shared/playbooks/kubernetes/cordoning.ts";
+import { cordonNode, isMarked, keptOfNode, uidIn, uncordon } from "#shared/playbooks/kubernetes/cordoning.ts";
 import { DRAIN_PARAMS, drainParams } from "#shared/playbooks/kubernetes/drain-params.ts";
 import { closedBudgets, isGoing, namesOf, podsOn, type Resident, stayingIn } from "#shared/playbooks/kubernetes/drain-residents.ts";
 import { awaited, evictRound, neededNow, type Round, refusalsIn } from "#shared/playbooks/kubernetes/drain-round.ts";
-import { enoughHealthyNeeds } from "#shared/playbooks/kubernetes/enough-healthy.ts";
-import { nodeNow, nodeOf, objectionTo, othersOf } from "#shared/playbooks/kubernetes/node.ts";
+import { healthyNeeds } from "#shared/playbooks/kubernetes/healthy.ts";
+import { type NodeFacts, nodeNow, nodeOf, objectionTo, othersOf } from "#shared/playbooks/kubernetes/node.ts";
 import { duration } from "#shared/playbooks/params.ts";
 import {
   type Kept,
@@ -33,10 +33,9 @@ export const drain: Playbook = {
     look: [],
     rbac: [
       { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "patch"] },
-      { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
       { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
       { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: ["list"] },
-      ...enoughHealthyNeeds,
+      ...healthyNeeds,
     ],
   },
 
@@ -115,18 +114,19 @@ export const drain: Playbook = {
   },
 };
 
-/** Null: the node takes no pods, by our mark or as it was before. */
+/** Null: the node takes no pods, whoever cordoned it. Somebody who lets it take pods again in the midst of a drain ends the drain. */
 async function keepClosed(plan: Plan, kept: Kept, name: string, api: KubernetesApi, signal: AbortSignal) {
-  if (kept["cordon"] === "ours") {
-    const answer = await cordonNode(name, plan.occasion.incident, kept, api, signal);
-    return answer.kind === "accepted" ? null : answer;
-  }
+  const { incident } = plan.occasion;
   const node = await nodeNow(name, uidIn(kept), api, signal);
   if (node === null) return { kind: "gone", because: `node ${name} has left the cluster` } as const;
-  return node.unschedulable
-    ? null
-    : ({ kind: "conflict", because: `somebody made node ${name} schedulable meanwhile: it stands` } as const);
+  if (node.unschedulable) return null;
+  if (wasClosed(node, kept, incident)) return { kind: "accepted", because: reopened(name) } as const;
+  const answer = await cordonNode(name, incident, kept, api, signal);
+  return answer.kind === "accepted" ? null : answer;
 }
+
+const wasClosed = (node: NodeFacts, kept: Kept, incident: string): boolean => kept["cordon"] !== "ours" || isMarked(node, incident);
+const reopened = (name: string): string => `somebody made node ${name} schedulable again: no pod is evicted from then on`;
 
 const untilMs = (params: Params, kept: Kept): number => Number(kept["startedMs"]) + Number(params["max_wait_period"]) * 1_000;
 
@@ -145,7 +145,10 @@ async function seen(plan: Plan, kept: Kept, reach: Reach, signal: AbortSignal): 
   const node = await nodeNow(name, uidIn(kept), api, signal);
   if (node === null)
     return { kind: "unknown", because: `node ${name} has left the cluster: whether its pods were moved can no longer be seen` };
-  if (!node.unschedulable) return { kind: "pending", begun: false, because: `node ${name} is not cordoned (any more)` };
+  if (!node.unschedulable)
+    return wasClosed(node, kept, plan.occasion.incident)
+      ? { kind: "unknown", because: reopened(name) }
+      : { kind: "pending", begun: false, because: `node ${name} is not cordoned` };
   const residents = await podsOn(name, plan.workload.uid, plan.params, reach, api, signal);
   const given = JSON.parse(kept["refused"] ?? "[]") as readonly string[];
   const waived = plan.params["ignore_errors"] === true ? given : [];
