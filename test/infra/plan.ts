@@ -48,6 +48,7 @@ export const plan: DeployPlan = {
     { name: "/falco/shop", create: true },
     { name: "/falco/kube", create: false },
   ],
+  accessEntries: [],
   userFunctions: ["arn:aws:lambda:eu-central-1:111122223333:function:page-me:live"],
   deploy: {
     logRetentionDays: 30,
@@ -57,6 +58,7 @@ export const plan: DeployPlan = {
     tracing: false,
     alarmEmail: null,
     reservedConcurrency: { sweep: 1 },
+    vpc: null,
     tags: { service: "falco-responder" },
   },
 };
