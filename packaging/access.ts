@@ -1,4 +1,5 @@
 import type { Cluster, KubernetesAccess } from "#shared/domain/registry.ts";
+import { byIam } from "../infra/api-servers.ts";
 import type { Problem } from "./problem.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
 
@@ -31,10 +32,6 @@ export function accessOf(source: Keyed): KubernetesAccess | null {
 }
 
 const waysOf = (access: Keyed) => WAYS.filter((key) => access[key] !== undefined);
-
-/** Reached by an IAM role: the function's own or `role`. */
-export const byIam = ({ kind, access }: Pick<Cluster, "kind" | "access">): boolean =>
-  access === null ? kind !== "kubernetes" : access.by === "iam";
 
 /** Does the stack itself make the access entries? */
 export const wantsAccessEntry = (source: Keyed): boolean => source["accessEntry"] === true;

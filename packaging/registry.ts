@@ -1,6 +1,7 @@
 import type { ChannelConfig, Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
+import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
-import { accessOf, byIam, reportAccess, wantsAccessEntry } from "./access.ts";
+import { accessOf, reportAccess, wantsAccessEntry } from "./access.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
 import type { Problem } from "./problem.ts";
 import { reportReach } from "./reach.ts";

@@ -13,7 +13,7 @@ const cluster = (over: Partial<Cluster> & Pick<Cluster, "name" | "kind">): Clust
   ...over,
 });
 
-/** One cluster of each way of being reached, one channel of each kind. */
+/** Clusters of each way of being reached, one channel of each kind. */
 export const plan: DeployPlan = {
   registry: {
     schema: "falco-responder/registry/1",
@@ -35,6 +35,31 @@ export const plan: DeployPlan = {
         name: "kube",
         kind: "kubernetes",
         access: { by: "token", server: "https://kube.example", caData: "LS0t", tokenSecret: "secretsmanager:falco/kube-token" },
+      }),
+      cluster({ name: "orders", kind: "eks", awsName: "orders-prod" }),
+      cluster({
+        name: "orders-elsewhere",
+        kind: "eks",
+        account: "444455556666",
+        region: "us-east-1",
+        awsName: "orders-abroad",
+        roleArn: "arn:aws:iam::444455556666:role/security/falco-responder-eks",
+        externalId: "falco-responder-of-111122223333",
+      }),
+      cluster({
+        name: "by-certificate",
+        kind: "kubernetes",
+        access: { by: "certificate", server: "https://kube.example", caData: "LS0t", certificateSecret: "ssm:/falco/kube-certificate" },
+      }),
+      cluster({
+        name: "by-kubeconfig",
+        kind: "kubernetes",
+        access: { by: "kubeconfig", kubeconfigSecret: "secretsmanager:falco/kubeconfig" },
+      }),
+      cluster({
+        name: "by-authenticator",
+        kind: "kubernetes",
+        access: { by: "iam", server: "https://kube.example", caData: "LS0t", clusterId: "by-authenticator" },
       }),
     ],
     notifications: {
