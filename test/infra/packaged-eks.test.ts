@@ -33,7 +33,7 @@ let service: Packaged;
 beforeAll(async () => {
   const config = join(folder, "falco-responder.yml");
   writeFileSync(config, CONFIG);
-  writeFileSync(join(folder, "policy.yml"), POLICY);
+  writeFileSync(join(folder, "policy.yml"), POLICY.replace("ecs:stop-task", "kubernetes:terminate"));
   service = await packaged("eks", config);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
