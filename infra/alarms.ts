@@ -49,6 +49,12 @@ const own: readonly Watch[] = [
     metric: [OWN, "SweepTroubles", { service: "sweep" }],
     periods: 5,
   },
+  {
+    name: "leftovers",
+    says: "Something that we made in a cluster is left there and no action stands for it: sweep's log names it. Remove it by hand.",
+    metric: [OWN, "Leftovers", { service: "sweep" }],
+    periodSeconds: 3_600,
+  },
   ...(["notify", "sweep"] as const).map(
     (service): Watch => ({
       name: `${service}-notification-failed`,

@@ -1,6 +1,6 @@
 import { ACTION_FACTS, type ActionName } from "#shared/domain/action.ts";
 import type { PolicyAction } from "#shared/domain/policy.ts";
-import type { PodWorkload, TaskWorkload } from "#shared/domain/workload.ts";
+import type { ObjectWorkload, PodWorkload, TaskWorkload, Workload } from "#shared/domain/workload.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 
 const verified = { cluster: "sample", owner: { kind: "Sample", name: "sample", uid: null }, labels: {} } as const;
@@ -10,7 +10,7 @@ const TASK = "arn:aws:ecs:us-east-1:111122223333:task/sample/0123456789abcdef012
 const INSTANCE = "arn:aws:ecs:us-east-1:111122223333:container-instance/sample/0123456789abcdef0123456789abcdef";
 
 /** Workloads to which nothing but a wrong parameter can object. */
-const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
+const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload; readonly object: ObjectWorkload } = {
   task: {
     ...verified,
     container,
@@ -35,15 +35,33 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload } = {
     uid: "00000000-0000-4000-8000-000000000000",
     namespace: "sample",
     name: "sample",
-    node: null,
+    node: "sample",
     phase: "Running",
     annotations: {},
-    serviceAccount: null,
+    serviceAccount: "sample",
     priorityClass: null,
     hostNetwork: false,
     mirror: false,
     deleting: false,
   },
+  object: {
+    ...verified,
+    owner: null,
+    container: null,
+    kind: "object",
+    uid: "00000000-0000-4000-8000-000000000000",
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    resource: "roles",
+    namespace: "sample",
+    name: "sample",
+    annotations: {},
+    deleting: false,
+  },
+};
+
+const sampleFor = (action: ActionName): Workload => {
+  const { target } = ACTION_FACTS[action];
+  return target === "any" ? SAMPLES.task : SAMPLES[target];
 };
 
 /** An action that refuses every target is a mistake wherever a policy names it: people would learn it at 3 a.m. Null: it acts. */
@@ -52,9 +70,10 @@ export const neverActs = (action: ActionName): { readonly because: string; reado
 
 /** What the playbook itself says of these parameters; null: nothing. Asked at package time, so that it is not asked in vain at 3 a.m. */
 export function paramsProblem(action: ActionName, params: PolicyAction["params"]): string | null {
-  const planning = playbooks[action].plan(SAMPLES[ACTION_FACTS[action].target === "pod" ? "pod" : "task"], params, {
-    incident: "sample",
-    rule: "sample",
-  });
+  const { subject } = ACTION_FACTS[action];
+  if (subject?.from === "alert" && params[subject.param] !== undefined) return `${subject.param} comes from the alert: remove it`;
+  // What only an alert can say, as an address of documentation (RFC 5737).
+  const asAimed = subject?.from === "alert" ? { ...params, [subject.param]: "192.0.2.1" } : params;
+  const planning = playbooks[action].plan(sampleFor(action), asAimed, { incident: "sample", rule: "sample" });
   return planning.kind === "refused" ? planning.because : null;
 }

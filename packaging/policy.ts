@@ -11,6 +11,7 @@ import {
   stricter,
 } from "#shared/domain/policy.ts";
 import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
+import type { Workload } from "#shared/domain/workload.ts";
 import { neverActs, paramsProblem } from "./action-params.ts";
 import { compileMatch, RuleNames } from "./match.ts";
 import { didYouMean } from "./nearest.ts";
@@ -34,7 +35,7 @@ export interface Surroundings {
 const PRESET_MAX_AGE = 900;
 const PRESET_APPROVAL = 14_400;
 const PRESET_RECURRENCE = { times: 3, windowSeconds: 3_600 } as const;
-const PRESET_LADDER = ["tell", "ecs:scale-service-to-zero"] as const;
+const PRESET_LADDER = ["tell", "ecs:scale-service-to-zero", "kubernetes:scale-to-zero"] as const;
 const PRESET_BUDGETS = { windowSeconds: 600, owner: 3, cluster: 12, fleet: 40 } as const;
 
 /** Compiles a policy that its schema has accepted. What a schema cannot see is reported; a policy with errors must not be used. */
@@ -117,7 +118,10 @@ function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (probl
   }
   const wrong = paramsProblem(action, params);
   if (wrong !== null) report(yaml.problem(typeof source === "string" ? path : [...path, "params"], wrong));
-  const isAsked = (keyed["approval"] ?? (ACTION_FACTS[action].approval ? "required" : "waived")) === "required";
+  const { approval } = ACTION_FACTS[action];
+  const isAsked = approval === "always" || (keyed["approval"] ?? (approval ? "required" : "waived")) === "required";
+  if (approval === "always" && keyed["approval"] === "waived")
+    report(yaml.problem([...path, "approval"], `${action} is never done without a person's yes`, "remove approval"));
   return {
     action,
     params,
@@ -142,7 +146,11 @@ function reportChannels(
   });
 }
 
-const kindsOf: Readonly<Record<ClusterKind, "task" | "pod">> = { ecs: "task", eks: "pod", kubernetes: "pod" };
+const kindsOf: Readonly<Record<ClusterKind, readonly Workload["kind"][]>> = {
+  ecs: ["task"],
+  eks: ["pod", "object"],
+  kubernetes: ["pod", "object"],
+};
 
 /** A policy may name the action of each kind in one rule; but one of them must have somewhere to happen. */
 function reportUseless(
@@ -157,7 +165,7 @@ function reportUseless(
     report(yaml.problem(path, "the rule does nothing", "give it actions or notify"));
     return;
   }
-  const kinds = new Set(registry.clusters.map(({ kind }) => kindsOf[kind]));
+  const kinds = new Set(registry.clusters.flatMap(({ kind }) => kindsOf[kind]));
   const works = ({ action }: { readonly action: ActionName }): boolean => [...kinds].some((kind) => fits(action, kind));
   if (actions.length === 0 || kinds.size === 0 || actions.some(works)) return;
   const names = actions.map(({ action }) => action).join(", ");
@@ -184,7 +192,7 @@ const ORGANS = ["falco", "falco-responder*", "falcosidekick*", "fluent-bit", "fl
 const ALWAYS: Pick<Protect, "namespaces" | "services" | "families" | "priorityClasses" | "labels"> = {
   services: ORGANS,
   families: ORGANS,
-  namespaces: ["kube-system", "kube-public", "kube-node-lease"],
+  namespaces: ["kube-system", "kube-public", "kube-node-lease", "falco", "falco-system", "falco-responder"],
   priorityClasses: ["system-*"],
   labels: { "falco-responder/protected": "true", "falco-responder.io/protected": "true" },
 };
@@ -200,6 +208,7 @@ function protectOf(source: Keyed): Protect {
     services: list("services", ALWAYS.services),
     families: list("families", ALWAYS.families),
     priorityClasses: list("priorityClasses", ALWAYS.priorityClasses),
+    nodes: list("nodes"),
     labels: { ...(Object.fromEntries(labels) as Protect["labels"]), ...ALWAYS.labels },
   };
 }

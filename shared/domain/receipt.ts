@@ -29,6 +29,8 @@ export interface Receipt {
   readonly subject?: string;
   /** It tells of the undoing of this action. */
   readonly undoing?: true;
+  /** With `undoing`: nobody asked, its time was over. ended: the offender was ended, not let go. asked: people are asked what is to become of it. */
+  readonly timed?: "undone" | "ended" | "asked";
 }
 
 export type Evidence =

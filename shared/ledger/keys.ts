@@ -59,6 +59,9 @@ export const budgetKey = (scope: string): Key => ({ pk: `BUDGET#${scope}`, sk: "
 /** The kill switch: while it says `paused`, no claim succeeds. */
 export const SWITCH: Key = { pk: "SWITCH", sk: "FLEET" };
 
+/** When sweep last did what nothing wakes it for, such as searching a cluster. */
+export const choreKey = (chore: string, about: string): Key => ({ pk: `CHORE#${chore}`, sk: about });
+
 /** Counts of similar alerts, written by ingest before queueing. */
 export const countPk = (similar: string): string => `COUNT#${similar}`;
 export const countKey = (similar: string, batch: string): Key => ({ pk: countPk(similar), sk: `BATCH#${batch}` });

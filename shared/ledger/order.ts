@@ -12,7 +12,8 @@ export type OrderState = "awaiting" | "given" | "carried" | "denied" | "expired"
 
 /** Body of INCIDENT / ORDER#. */
 export interface OrderBody {
-  readonly verb: "approve" | "undo";
+  /** expire: the policy has said how long it lasts. */
+  readonly verb: "approve" | "undo" | "expire";
   readonly state: OrderState;
   readonly incident: string;
   /** Uid of the target. */

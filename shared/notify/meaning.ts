@@ -34,7 +34,12 @@ function receiptMeaning(receipt: Receipt, workload: Workload | null): Line[] {
   return receipt.action === "ecs:stop-task" ? taskMeaning(receipt, workload) : podMeaning(receipt, workload);
 }
 
-function undoMeaning({ outcome }: Receipt): Line[] {
+function undoMeaning({ outcome, timed }: Receipt): Line[] {
+  if (timed === "asked") return [["Nothing has changed: what was isolated stays isolated until a person decides."]];
+  if (timed === "ended")
+    return outcome === "done" || outcome === "skipped"
+      ? [["An offender is never let go by time: it is gone, and what we had made for it too."]]
+      : [["It stays isolated until it can be ended. Look at the reason."]];
   if (outcome === "done") return [["The former state is there again, checked field by field. The way in may be open again, too."]];
   if (outcome === "failed") return [["The action stands as it is. Ask for the undo again when the reason is gone."]];
   if (outcome === "refused") return [["What others changed since then was not overwritten. Look at it and decide."]];

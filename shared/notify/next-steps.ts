@@ -35,9 +35,11 @@ function decisionSteps({ incident, stage, decisions, receipts }: IncidentView, {
     .map(({ action }) => actionKey(action.action, action.params))
     .filter((key) => !receipts.some((receipt) => keyOf(receipt) === key));
   const undoable = receipts.filter(
-    (one) => one.undo.possible && !receipts.some((other) => other.undoing && keyOf(other) === keyOf(one)) && !one.undoing,
+    (one) => one.undo.possible && !receipts.some((other) => isTakenBack(other) && keyOf(other) === keyOf(one)) && !one.undoing,
   );
+  const isOver = receipts.some(({ timed }) => timed === "asked");
   return [
+    ...(isOver ? [["To end it for good: ", { command: command("approve", "kubernetes:terminate") }] satisfies Line] : []),
     ...waiting.flatMap((key): Line[] => [
       ["To approve: ", { command: command("approve", key) }],
       ["To refuse: ", { command: command("deny", key) }],
@@ -45,6 +47,8 @@ function decisionSteps({ incident, stage, decisions, receipts }: IncidentView, {
     ...undoable.map((receipt): Line => ["To take it back: ", { command: command("undo", keyOf(receipt)) }]),
   ];
 }
+
+const isTakenBack = ({ undoing, timed }: Receipt): boolean => undoing === true && timed !== "asked";
 
 const keyOf = ({ action, subject }: Receipt): string => nameOf(action, subject);
 

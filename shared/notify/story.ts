@@ -87,16 +87,25 @@ function question({ decisions, receipts }: IncidentView) {
 const headliner = (receipts: readonly Receipt[], { outcome }: Status): Receipt | undefined =>
   receipts.filter((one) => one.outcome === outcome).toSorted((a, b) => byOrder(b.action, a.action))[0];
 
-function undoHeadline({ action, outcome }: Receipt): string {
+function undoHeadline({ action, outcome, timed }: Receipt): string {
   const { thing, did } = ACTION_FACTS[action].words;
+  if (timed === "asked") return `Your answer is needed, the time of it is over: the ${thing} is still ${did}`;
+  if (timed === "ended") return endHeadline(outcome, thing, did);
   if (outcome === "done") return `Taken back, the ${thing} is as before it was ${did}`;
   if (outcome === "skipped") return `Nothing left to take back on the ${thing}`;
   if (outcome === "requested") return `Taking back on the ${thing} requested, not confirmed`;
   return `NOT taken back on the ${thing}`;
 }
 
-function outcomeHeadline({ action, outcome, undoing }: Receipt): string {
-  if (undoing === true) return undoHeadline({ action, outcome } as Receipt);
+function endHeadline(outcome: Outcome, thing: string, did: string): string {
+  if (outcome === "done") return `Ended when its time was over, the ${thing} that was ${did} is gone`;
+  if (outcome === "skipped") return `Its time was over, and the ${thing} that was ${did} was gone`;
+  return `${outcome === "requested" ? "Being" : "NOT"} ended though its time is over: the ${thing} that was ${did}`;
+}
+
+function outcomeHeadline(receipt: Receipt): string {
+  const { action, outcome, undoing } = receipt;
+  if (undoing === true) return undoHeadline(receipt);
   const verb = ACTION_FACTS[action].words;
   const { thing } = verb;
   if (outcome === "done") return `${capital(thing)} ${verb.did}`;
@@ -256,11 +265,14 @@ const OUTCOME_WORDS: Record<Outcome, string> = {
   unknown: "unknown, it was tried and may or may not have happened",
 };
 
+const UNDOING = { person: "undo", undone: "undo by time", ended: "end by time", asked: "end" } as const;
+
 function receiptLine(receipt: Receipt, alertMs: number | null): Line {
   const at = receipt.verifiedAtMs ?? receipt.requestedAtMs;
   const after = at === null || alertMs === null || at < alertMs ? "" : `, ${seconds(at - alertMs)} after the alert`;
-  const what = receipt.undoing === true ? `undo of ${receipt.action}` : receipt.action;
   const of: Line = receipt.subject === undefined ? [] : [" (", said(receipt.subject, 200), ")"];
+  if (receipt.timed === "asked") return [receipt.action, ...of, ": its time is over, a person is asked (", said(receipt.because, 500), ")"];
+  const what = receipt.undoing === true ? `${UNDOING[receipt.timed ?? "person"]} of ${receipt.action}` : receipt.action;
   return [what, ...of, `: ${OUTCOME_WORDS[receipt.outcome]}${after} (`, said(receipt.because, 500), ")"];
 }
 

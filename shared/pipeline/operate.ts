@@ -3,7 +3,7 @@ import { laneOf } from "#shared/domain/action.ts";
 import { isFinal, type Receipt } from "#shared/domain/receipt.ts";
 import { workloadName } from "#shared/domain/workload.ts";
 import type { IncidentBody, ReceiptBody, TargetBody } from "#shared/ledger/incident.ts";
-import { unpack } from "#shared/ledger/items.ts";
+import { iso, unpack } from "#shared/ledger/items.ts";
 import { incidentPk, metaKey, orderKey } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import { claimOf, keyOfReceipt } from "#shared/pipeline/respond/settle.ts";
@@ -185,6 +185,11 @@ function choose<T>(
 const list = (ones: readonly { readonly key: string; readonly target: string }[]): string =>
   ones.map(({ key, target }) => `--action ${key} --target ${target}`).join(", ");
 
+function stateOf({ verb, state, atMs }: OrderBody): string {
+  if (verb === "approve") return state;
+  return verb === "undo" ? `undo ${state}` : `ends ${iso(atMs)}`;
+}
+
 function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary {
   const targets = new Map(
     items
@@ -201,7 +206,7 @@ function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary
         order.state !== "denied" &&
         order.verb === (receipt.undoing === true ? "undo" : "approve") &&
         order.target === target &&
-        order.key === keyOfReceipt({ target, ...receipt }),
+        order.key === keyOfReceipt(receipt),
     )?.by ?? null;
   const who = (uid: string): string => targets.get(uid) ?? uid;
   const receipts = items.filter(({ type }) => type === "receipt").map((item) => unpack<ReceiptBody>(item, "receipt").receipt);
@@ -232,7 +237,7 @@ function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary
           key: order.key,
           target: order.target,
           who: who(order.target),
-          state: order.verb === "approve" ? order.state : `undo ${order.state}`,
+          state: stateOf(order),
           because: order.because ?? `policy rule ${order.rule}`,
           undo: "",
           by: order.by,

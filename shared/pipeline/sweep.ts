@@ -4,6 +4,7 @@ import { iso } from "#shared/ledger/items.ts";
 import { deliverNotes, type NotifyPorts, type NotifyReport } from "#shared/pipeline/notify.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
+import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
 import type { Orders } from "#shared/ports/orders.ts";
@@ -23,6 +24,8 @@ export interface SweepReport {
   readonly orders: Readonly<Record<string, number>>;
   readonly notes: NotifyReport;
   readonly closed: number;
+  /** What bears our marks in the clusters that were searched now, and no action stands for. */
+  readonly leftovers: number;
   /** Items that could not be worked on: they stay due. */
   readonly troubles: number;
 }
@@ -63,10 +66,11 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
   });
+  const leftovers = await lookForLeftovers(ports, signal);
   const notes = await sending;
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
-  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, troubles };
+  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, leftovers, troubles };
   telemetry.info("Swept", { due: due.length, ...report });
   return report;
 }

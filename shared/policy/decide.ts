@@ -1,7 +1,7 @@
 import { ACTION_FACTS, actionKey, byOrder, fits, WIDENS } from "#shared/domain/action.ts";
 import { type Alert, AUDIT } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
-import { type Mode, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
+import { type Mode, type Param, type Params, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import { GUARDS, type Question, targetOf } from "#shared/policy/guards.ts";
 import { type ClusterFacts, matchWorkload } from "#shared/policy/match-workload.ts";
@@ -98,9 +98,20 @@ function merge(first: United | undefined, second: United): United {
   };
 }
 
-/** The first rule's value counts; but a switch that spares somebody is on when it is on in any rule, and one that widens only in all. */
-function mergeParams(first: PolicyAction["params"], second: PolicyAction["params"]): PolicyAction["params"] {
+/**
+ * The first rule's value counts; but a switch that spares somebody is on when it is on in any rule, and one that widens only in all. What any
+ * rule lists (to be allowed, to be left out, to be put on) is on the list.
+ */
+function mergeParams(first: Params, second: Params): Params {
   const on = Object.entries(second).filter(([key, value]) => value === true && !WIDENS.includes(key));
   const disputed = WIDENS.filter((key) => (first[key] === true) !== (second[key] === true)).map((key) => [key, false] as const);
-  return { ...second, ...first, ...Object.fromEntries(on), ...Object.fromEntries(disputed) };
+  const joined = Object.entries(first).flatMap(([key, value]): readonly (readonly [string, Param])[] => {
+    const other = second[key];
+    if (isList(value) && isList(other)) return [[key, [...new Set([...value, ...other])]]];
+    return isMap(value) && isMap(other) ? [[key, { ...other, ...value }]] : [];
+  });
+  return { ...second, ...first, ...Object.fromEntries(on), ...Object.fromEntries(disputed), ...Object.fromEntries(joined) };
 }
+
+const isList = (value: Param | undefined): value is readonly string[] => Array.isArray(value);
+const isMap = (value: Param | undefined): value is Readonly<Record<string, string>> => typeof value === "object" && !isList(value);

@@ -1,3 +1,4 @@
+import { AUDIT } from "#shared/domain/alert.ts";
 import type { Policy, Protect } from "#shared/domain/policy.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Resolution, Workload } from "#shared/domain/workload.ts";
@@ -34,6 +35,7 @@ export const GUARDS: readonly Guard[] = [
   notTheSensor,
   unprotected,
   notAMirror,
+  notOurselves,
 ];
 
 function timely({ entry, policy, nowMs }: Question): string | null {
@@ -72,6 +74,21 @@ function notAMirror({ resolution }: Question): string | null {
   return target?.kind === "pod" && target.mirror
     ? "the pod mirrors a static pod: the kubelet recreates it and the API cannot control it"
     : null;
+}
+
+/** By the ServiceAccount of infra/rbac, or by our role: the stack's own ones are named after it. */
+const SERVICE_ACCOUNT = "system:serviceaccount:falco-responder:falco-responder";
+const OWN_ROLE = "falco-responder-";
+
+/** What we do to a cluster is in its audit log, too: it is told, and not answered. */
+function notOurselves({ entry, cluster }: Question): string | null {
+  if (entry.alert.source !== AUDIT) return null;
+  const user = Object.hasOwn(entry.alert.fields, "ka.user.name") ? entry.alert.fields["ka.user.name"] : null;
+  if (typeof user !== "string") return null;
+  const role = /^arn:aws[a-z-]*:(?:sts|iam)::\d{12}:(?:assumed-role|role)\/([^/]+)/.exec(user)?.[1];
+  const own = cluster?.roleArn == null ? null : cluster.roleArn.slice(cluster.roleArn.lastIndexOf("/") + 1);
+  const isOurs = user === SERVICE_ACCOUNT || (role !== undefined && (own === null ? role.startsWith(OWN_ROLE) : role === own));
+  return isOurs ? "it was falco-responder itself that did this in the cluster" : null;
 }
 
 function unprotected({ policy, resolution }: Question): string | null {

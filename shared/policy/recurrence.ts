@@ -26,11 +26,13 @@ export interface Escalation {
  */
 export function escalate(
   decisions: readonly Decision[],
-  { times, windowSeconds, ladder }: Recurrence,
+  { times, windowSeconds, ladder: whole }: Recurrence,
   state: RecurrenceState,
   about: { readonly workload: Workload; readonly rule: string; readonly mode: Mode; readonly nowMs: number },
 ): Escalation | null {
   const { workload, rule, mode, nowMs } = about;
+  // One ladder for all kinds of clusters: steps of another kind are not this target's.
+  const ladder = whole.filter((step) => step === null || fits(step.action, workload.kind));
   const sinceMs = nowMs - windowSeconds * 1_000;
   const stops = state.stopsMs.filter((atMs) => atMs > sinceMs).length;
   if (stops < times || !decisions.some(isStop)) return null;
@@ -45,7 +47,7 @@ export function escalate(
   const held = decisions.map(
     (decision): Decision => (isStop(decision) ? { kind: "hold", action: decision.action.action, rule: decision.rule, because } : decision),
   );
-  if (step === null || !fits(step.action, workload.kind)) return { decisions: held, climbs };
+  if (step === null) return { decisions: held, climbs };
   // What a rule allows only with a yes, or not at all, the ladder does not do without.
   const there = decisions.find((decision) => decision.kind !== "hold" && keyOf(decision) === keyOfAction(step));
   const allowed = there === undefined || there.kind === "hold" ? step.mode : stricter(step.mode, there.action.mode);

@@ -15,6 +15,7 @@ describe("alarms", () => {
     "FalcoResponder UnregisteredAccuser",
     "FalcoResponder NotificationFailed",
     "FalcoResponder SweepTroubles",
+    "FalcoResponder Leftovers",
     "AWS/SQS ApproximateNumberOfMessagesVisible",
     "AWS/SQS ApproximateAgeOfOldestMessage",
     "AWS/Lambda Errors",

@@ -14,6 +14,7 @@ const PLAIN = "service: web";
 const FIELD = "proc.name: bash";
 
 const ORGANS = ["falco", "falco-responder*", "falcosidekick*", "fluent-bit", "fluentbit", "log-router", "log_router"];
+const SPARED = ["kube-system", "kube-public", "kube-node-lease", "falco", "falco-system", "falco-responder"];
 
 describe("policy.yml", () => {
   test("a valid one is compiled", () => {
@@ -24,17 +25,22 @@ describe("policy.yml", () => {
       maxAgeSeconds: 900,
       protect: {
         clusters: [],
-        namespaces: ["kube-system", "kube-public", "kube-node-lease"],
+        namespaces: SPARED,
         services: ORGANS,
         families: ORGANS,
         priorityClasses: ["system-*"],
+        nodes: [],
         labels: { "falco-responder/protected": "true", "falco-responder.io/protected": "true" },
       },
       budgets: { windowSeconds: 600, owner: 3, cluster: 12, fleet: 40 },
       recurrence: {
         times: 3,
         windowSeconds: 3_600,
-        ladder: [null, { action: "ecs:scale-service-to-zero", params: {}, mode: "approve", evidence: "best-effort" }],
+        ladder: [
+          null,
+          { action: "ecs:scale-service-to-zero", params: {}, mode: "approve", evidence: "best-effort" },
+          { action: "kubernetes:scale-to-zero", params: {}, mode: "approve", evidence: "best-effort" },
+        ],
       },
       approvalSeconds: 14_400,
       rules: [
@@ -59,7 +65,7 @@ describe("policy.yml", () => {
   test("what it protects comes to what is always protected, and cannot take from it", () => {
     const protect = "protect: { namespaces: [shop, kube-system], labels: { falco-responder/protected: no, keep: true } }\n";
     expect(policyOf(`${POLICY}${protect}`).protect).toMatchObject({
-      namespaces: ["kube-system", "kube-public", "kube-node-lease", "shop"],
+      namespaces: [...SPARED, "shop"],
       labels: { "falco-responder/protected": "true", keep: "true" },
     });
   });
@@ -271,6 +277,19 @@ describe("policy.yml", () => {
     "ecs:stop-task",
     "ecs:drain-instance",
     "{ action: 'ecs:isolate-instance', params: { security_group: sg-0123456789abcdef0 } }",
+    "{ action: 'kubernetes:networkpolicy', params: { allow_cidr: [192.0.2.0/24], allow_namespaces: [shop] } }",
+    "{ action: 'kubernetes:label', params: { level: node, labels: { team: red } } }",
+    "calico:networkpolicy",
+    "cilium:networkpolicy",
+    "kubernetes:log",
+    "kubernetes:quarantine",
+    "kubernetes:cordon",
+    "kubernetes:drain",
+    "kubernetes:evict",
+    "kubernetes:scale-to-zero",
+    "kubernetes:suspend",
+    "kubernetes:revoke-tokens",
+    "kubernetes:delete",
     "{ action: 'aws:invoke-lambda', params: { function: 'arn:aws:lambda:eu-central-1:111122223333:function:mine' } }",
   ])("%s compiles: nothing but a wrong parameter is objected to before there is a target", (action) => {
     expect(policyOf(change(POLICY, "ecs:stop-task", action)).rules[0]?.actions).toHaveLength(1);
@@ -325,6 +344,20 @@ describe("approval and recurrence", () => {
     expect(modeOf("ecs:stop-task")).toBe("enforce");
     expect(modeOf('{ action: "ecs:stop-task", approval: required }')).toBe("approve");
     expect(modeOf('{ action: "ecs:stop-task", approval: required, mode: observe }')).toBe("observe");
+  });
+
+  test("what deletes an object of a cluster asks a person always: waiving it is an error", () => {
+    expect(modeOf("kubernetes:delete")).toBe("approve");
+    expect(told(load(CONFIG, rule('{ action: "kubernetes:delete", approval: waived }'))).join("\n")).toContain(
+      "never done without a person's yes",
+    );
+    expect(modeOf('{ action: "kubernetes:drain", approval: waived }')).toBe("enforce");
+  });
+
+  test("the remote address comes from the alert: a policy that names one is an error", () => {
+    const named = '{ action: "cilium:networkpolicy", params: { remote: 192.0.2.7 } }';
+    expect(told(load(CONFIG, rule(named))).join("\n")).toContain("remote comes from the alert");
+    expect(modeOf("cilium:networkpolicy")).toBe("enforce");
   });
 
   test("a recurrence of the policy counts for its rules, one of a rule for that rule", () => {

@@ -43,6 +43,20 @@ test("a replacement that offends again is one incident, stopped so often and no 
   expect(world.bodies<OrderBody>("order")).toMatchObject([{ state: "awaiting", key: "ecs:scale-service-to-zero" }]);
 });
 
+test("one ladder serves tasks and pods: a step that is for the other kind is no step", () => {
+  const act: Decision = {
+    kind: "act",
+    action: { action: "ecs:stop-task", params: {}, mode: "enforce", evidence: "none" },
+    rule: "r",
+    because: "b",
+  };
+  const pods: PolicyAction = { action: "kubernetes:scale-to-zero", params: {}, mode: "approve", evidence: "best-effort" };
+  const state = { stopsMs: [0, 0, 0], climbs: [{ atMs: 0, uid: "before" }] };
+  const about = { workload: TASK, rule: "r", mode: "enforce", nowMs: 1 } as const;
+  const seen = escalate([act], { ...recurrence, ladder: [null, pods, scale] }, state, about);
+  expect(told(seen?.decisions ?? [])).toEqual(["await-approval ecs:scale-service-to-zero", "hold ecs:stop-task"]);
+});
+
 test("many alerts of the same moment climb one step, not the whole ladder", async () => {
   const { offend } = whack();
   for (let n = 0; n < 3; n++) await offend();

@@ -3,6 +3,7 @@ import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import type { Outcome } from "#shared/domain/receipt.ts";
 import { receiptOf, released, settled } from "#shared/ledger/claim.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
+import { expiryWrites } from "#shared/pipeline/respond/expiry.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Claim, type Held, settle, storeClaim, tellingOf } from "#shared/pipeline/respond/settle.ts";
@@ -159,7 +160,8 @@ export async function end(
     subjectOfPlan(claim.plan),
   );
   const { incident, alert, channels } = claim;
-  if (!(await settle({ receipt, incident, alert, channels, telling, claim: { held, next } }, ports, signal))) return "lost";
+  const also = () => expiryWrites(next, outcome, ports, signal);
+  if (!(await settle({ receipt, incident, alert, channels, telling, claim: { held, next }, also }, ports, signal))) return "lost";
   ports.telemetry.count("Actions", 1, { action: claim.action, outcome });
   ports.telemetry.info("Receipt", { incident, action: claim.action, outcome, fence: claim.fence });
   if (outcome === "done" && verifiedAtMs !== null && claim.alertAtMs !== null)

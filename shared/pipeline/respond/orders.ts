@@ -2,6 +2,7 @@ import { ACTION_FACTS, type ActionName } from "#shared/domain/action.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import { act } from "#shared/pipeline/respond/act.ts";
+import { expire } from "#shared/pipeline/respond/expiry.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { recordedIn } from "#shared/pipeline/respond/record.ts";
@@ -25,7 +26,7 @@ export async function carryOrder(incident: string, item: string, ports: RespondP
   if (order.state !== "given") return { kind: "left", because: `the order is ${order.state}` };
   if (!ports.lanes.includes(order.lane)) return { kind: "left", because: `the order is for lane ${order.lane}` };
   if (order.atMs > ports.clock.now()) return { kind: "left", because: `not before ${new Date(order.atMs).toISOString()}` };
-  const outcome = order.verb === "approve" ? await approved(order, ports, signal) : await undo(order, ports, signal);
+  const outcome = await CARRY[order.verb](order, ports, signal);
   const nowMs = ports.clock.now();
   // Not lost when this fails: the order is still given, and comes again.
   const next: OrderBody =
@@ -40,6 +41,12 @@ export async function carryOrder(incident: string, item: string, ports: RespondP
   ports.telemetry.info("Order carried", { incident, order: item, because: outcome.because, again: outcome.againAtMs });
   return { kind: "carried", because: outcome.because };
 }
+
+const CARRY: Readonly<Record<OrderBody["verb"], (order: OrderBody, ports: RespondPorts, signal: AbortSignal) => Promise<OrderOutcome>>> = {
+  approve: (order, ports, signal) => approved(order, ports, signal),
+  undo: (order, ports, signal) => undo(order, ports, signal),
+  expire: (order, ports, signal) => expire(order, ports, signal),
+};
 
 /** The target is looked at again, now: what was planned for somebody else, or for what is protected since, is not done. */
 async function approved(order: OrderBody, ports: RespondPorts, signal: AbortSignal): Promise<OrderOutcome> {

@@ -19,7 +19,7 @@ export interface Held {
 }
 
 /** `actionKey` of what the receipt is about. */
-export const keyOfReceipt = ({ action, subject }: Receipt): string => keyOf(action, subject);
+export const keyOfReceipt = ({ action, subject }: Pick<Receipt, "action" | "subject">): string => keyOf(action, subject);
 
 export const claimItem = (claim: Claim, version: number, nowMs: number): Item => {
   const dueMs = lookDueMs(claim, nowMs);
@@ -71,6 +71,8 @@ export interface Settlement {
   readonly askedAtMs?: number;
   /** Written with it, and it with this: where this is refused, nothing is written. Only without a claim. */
   readonly along?: Write;
+  /** What else is written with it, as it is at this attempt. */
+  readonly also?: () => Promise<readonly Write[]>;
 }
 
 const ATTEMPTS = 6;
@@ -99,7 +101,7 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
       item: pack(key, "receipt", (before?.version ?? 0) + 1, nowMs, body, { expires: expiry(nowMs, KEEP_INCIDENT_S) }),
       when: before === null ? { kind: "absent" } : { kind: "version", version: before.version },
     });
-    writes.push(...(await outcomeNotes(settlement, table, nowMs, signal)));
+    writes.push(...(await outcomeNotes(settlement, table, nowMs, signal)), ...((await settlement.also?.()) ?? []));
     const result = await table.transact(writes, signal);
     if (result.ok) return true;
     if ((claim !== null || along !== undefined) && result.failed.includes(0)) return false;

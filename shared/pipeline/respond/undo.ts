@@ -37,7 +37,12 @@ const RECEIPT: Readonly<Record<Seen["kind"], ReceiptOutcome>> = {
 };
 
 /** Takes back what a claim did, as far as it is still as we made it, and leaves a receipt of its own. */
-export async function undo(order: OrderBody, ports: RespondPorts, signal: AbortSignal): Promise<OrderOutcome> {
+export async function undo(
+  order: OrderBody,
+  ports: RespondPorts,
+  signal: AbortSignal,
+  timed: Receipt["timed"] | null = null,
+): Promise<OrderOutcome> {
   const { table, clock } = ports;
   const { incident, target, key } = order;
   const meta = await table.get(metaKey(incident), signal);
@@ -52,7 +57,7 @@ export async function undo(order: OrderBody, ports: RespondPorts, signal: AbortS
   if (claim.state === "failed" || claim.state === "refused") return over(`the action was not done (${claim.state})`);
   if (!playbook.undo.possible) return over(playbook.undo.because);
   const seen = await takenBack(claim, playbook.undo, ports, signal);
-  await leaveReceipt(order, held, claimed, seen, ports, signal);
+  await leaveReceipt(order, held, claimed, seen, ports, signal, timed);
   ports.telemetry.count("Undone", 1, { action: claim.action, outcome: seen.kind });
   if (seen.kind === "early") return { because: seen.because, againAtMs: seen.notBeforeMs };
   return seen.kind === "requested" ? { because: seen.because, againAtMs: clock.now() + AGAIN_MS } : over(seen.because);
@@ -67,8 +72,12 @@ async function takenBack(
 ): Promise<Seen> {
   const reach = reachOf(claim.cluster, ports);
   if (reach === null) return { kind: "failed", because: `cluster ${claim.cluster} is no longer in falco-responder.yml` };
+  return await tried(() => run(claim.plan, claim.kept ?? {}, claim.requestedAtMs ?? claim.claimedAtMs, reach, signal));
+}
+
+export async function tried(run: () => Promise<Undoing>): Promise<Seen> {
   try {
-    return await run(claim.plan, claim.kept ?? {}, claim.requestedAtMs ?? claim.claimedAtMs, reach, signal);
+    return await run();
   } catch (thrown) {
     if (!(thrown instanceof PipelineError) || thrown.retryable) throw thrown;
     return { kind: "failed", because: `${thrown.code}: ${thrown.message}` };
@@ -76,13 +85,14 @@ async function takenBack(
 }
 
 /** With the claim as it is now: sweep may have written it meanwhile, and what was done to the world is true all the same. */
-async function leaveReceipt(
-  { incident, target }: OrderBody,
+export async function leaveReceipt(
+  { incident, target }: Pick<OrderBody, "incident" | "target">,
   first: Held,
   again: () => Promise<Held | null>,
   seen: Seen,
   ports: RespondPorts,
   signal: AbortSignal,
+  timed: Receipt["timed"] | null = null,
 ): Promise<void> {
   const isOver = seen.kind === "undone" || seen.kind === "nothing";
   const telling = seen.kind === "requested" ? null : "final";
@@ -100,6 +110,7 @@ async function leaveReceipt(
       undo: { possible: false, because: "this is the undoing itself; the action is not taken on this target again in this incident" },
       evidence: { kind: "none" },
       undoing: true,
+      ...(timed === null ? {} : { timed }),
       ...(subject === null ? {} : { subject }),
     };
     const next = isOver ? { held, next: { ...claim, state: "undone" as const } } : null;

@@ -27,7 +27,9 @@ export async function closeIncident(found: Item, ports: ClaimPorts, signal: Abor
   await settleForgotten(about.incident, receipts, ports, signal);
   const orders = (await table.query(incidentPk(about.incident), "ORDER#", signal)).map(readOrder);
   // A question that waits, too: closed, the next alert of the same offender would ask it a second time.
-  const open = receipts.some(({ outcome }) => !isFinal(outcome)) || orders.some(({ state }) => state === "awaiting" || state === "given");
+  // What only waits for its time keeps none open: it finds its claim wherever that stands by then.
+  const waits = orders.some(({ verb, state }) => verb !== "expire" && (state === "awaiting" || state === "given"));
+  const open = receipts.some(({ outcome }) => !isFinal(outcome)) || waits;
   const next = open
     ? pack(metaKey(about.incident), "incident", item.version + 1, nowMs, about, { due: iso(nowMs + LOOK_AGAIN_MS) })
     : pack(metaKey(about.incident), "incident", item.version + 1, nowMs, closed(about, nowMs), { expires: expiry(nowMs, KEEP_INCIDENT_S) });

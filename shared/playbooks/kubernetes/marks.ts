@@ -8,3 +8,5 @@ export const INCIDENT = `${PREFIX}incident`;
 export const MANAGED_BY = { key: "app.kubernetes.io/managed-by", value: "falco-responder" } as const;
 /** On what we create for a pod: its uid. */
 export const TARGET = `${PREFIX}target`;
+/** Annotation on a node that we made unschedulable: the incident that it was for. */
+export const CORDONED = `${PREFIX}cordoned`;
