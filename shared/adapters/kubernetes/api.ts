@@ -106,7 +106,7 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
       const options = query({ fieldValidation: "Strict", dryRun: dryRun ? "All" : undefined });
       const ask: Ask = { verb: "create", resource: resourceName(kind), path: path + options, body: object };
       const answer = await send(ask, signal);
-      if (isSuccess(answer)) return { kind: "created", object: objectIn(ask, answer) };
+      if (isSuccess(answer)) return { kind: "created", object: objectIn(ask, dryRun ? unstored(answer) : answer) };
       const status = statusIn(answer.text);
       const because = rejectionIn(answer, status);
       if (because !== null) return { kind: "rejected", because: printable(because) };
@@ -203,6 +203,12 @@ const isSuccess = ({ status }: Answer): boolean => status >= 200 && status < 300
 /** 25,000 objects, or 64 MB of them, do not fit into the function's memory beside everything else. */
 const tooMuch = (page: number, bytes: number): string | null =>
   page >= PAGES_MAX ? `more than ${PAGES_MAX} pages` : bytes > LIST_MAX ? "more than 64 MB" : null;
+
+/** What a dry run makes is not stored, so it has no resourceVersion. */
+function unstored(answer: Answer): Answer {
+  const value = asRecord(parsed(answer.text));
+  return { ...answer, text: JSON.stringify({ ...value, metadata: { resourceVersion: "", ...asRecord(value["metadata"]) } }) };
+}
 
 function isObject(value: unknown): value is KubeObject {
   const { name, uid, resourceVersion } = asRecord(asRecord(value)["metadata"]);

@@ -43,16 +43,14 @@ export function kept<T>(load: (fresh: boolean) => Promise<Loaded<T>>, now: () =>
 
 /** Waits for what is shared with others, and gives up alone. */
 async function within<T>(signal: AbortSignal, shared: Promise<T>): Promise<T> {
-  let over: (() => void) | undefined;
-  const end = new Promise<never>((_, reject) => {
-    over = () =>
-      reject(new PipelineError("timed_out", "reaching the API server: given up when its time was over", { cause: signal.reason }));
-    if (signal.aborted) over();
-    else signal.addEventListener("abort", over, { once: true });
-  });
+  const over = () => new PipelineError("timed_out", "reaching the API server: given up when its time was over");
+  if (signal.aborted) throw over();
+  const ended = Promise.withResolvers<never>();
+  const end = () => ended.reject(over());
+  signal.addEventListener("abort", end, { once: true });
   try {
-    return await Promise.race([shared, end]);
+    return await Promise.race([shared, ended.promise]);
   } finally {
-    if (over !== undefined) signal.removeEventListener("abort", over);
+    signal.removeEventListener("abort", end);
   }
 }

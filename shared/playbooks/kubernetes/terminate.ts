@@ -1,4 +1,6 @@
 import type { PodWorkload } from "#shared/domain/workload.ts";
+import { podFacts } from "#shared/playbooks/kubernetes/facts.ts";
+import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
 import { type Params, type Plan, type Playbook, refused, unknownParam } from "#shared/playbooks/playbook.ts";
 
 /** 0 would be a forced delete: the object goes at once and no kubelet confirms that the containers stopped. */
@@ -43,17 +45,19 @@ export const terminate: Playbook = {
     const { namespace, name, uid } = podOf(plan);
     const grace = graceSeconds(plan.params);
     if (typeof grace === "string") throw new Error(`a plan of kubernetes:terminate is unbounded: ${grace}`);
-    const answer = await (await access.pods(cluster)).delete({ namespace, name, uid }, grace, signal);
-    if (answer === "accepted") return { kind: "accepted", because: `the API server accepted the delete with ${grace} s of grace` };
-    return answer === "gone"
+    const answer = await (await access.kubernetes(cluster)).delete(POD, { namespace, name, uid }, { graceSeconds: grace }, signal);
+    if (answer.kind === "accepted") return { kind: "accepted", because: `the API server accepted the delete with ${grace} s of grace` };
+    if (answer.kind === "rejected") return { kind: "failed", because: `the API server refuses the delete: ${answer.because}` };
+    return answer.kind === "gone"
       ? { kind: "gone", because: "the pod was already gone" }
       : { kind: "conflict", because: "another pod has the name: the accused one is gone, and its successor was not touched" };
   },
 
   async verify(plan, _kept, { cluster, access }, signal) {
     const { namespace, name, uid } = podOf(plan);
-    const pod = await (await access.pods(cluster)).get(namespace, name, signal);
-    if (pod === null) return { kind: "done", because: "the pod is gone" };
+    const found = await (await access.kubernetes(cluster)).get(POD, namespace, name, signal);
+    if (found === null) return { kind: "done", because: "the pod is gone" };
+    const pod = podFacts(found);
     if (pod.uid !== uid) return { kind: "done", because: "the pod is gone; another pod has its name" };
     if (pod.deletionTimestamp === null) return { kind: "pending", begun: false, because: "the pod is there and is not being deleted" };
     return pod.containers.some(({ running }) => running)
