@@ -50,11 +50,13 @@ export async function startTokenWebhook(now: () => number = Date.now): Promise<T
       answer.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
     const failed = (thrown: unknown): void => reply(500, { error: String(thrown) });
-    if (asked.url === `${secret}/authenticate` && asked.method === "POST")
+    // kube-apiserver asks with ?timeout=30s.
+    const [path = ""] = (asked.url ?? "").split("?");
+    if (path === `${secret}/authenticate` && asked.method === "POST")
       bodyOf(asked)
         .then((text) => review(JSON.parse(text), [...joined.values()], refusals, now()))
         .then((body) => reply(200, body), failed);
-    else if (asked.url === `${secret}/clusters` && asked.method === "PUT")
+    else if (path === `${secret}/clusters` && asked.method === "PUT")
       bodyOf(asked)
         .then((text) => {
           const cluster = JSON.parse(text) as EksCluster;
@@ -62,8 +64,8 @@ export async function startTokenWebhook(now: () => number = Date.now): Promise<T
           reply(200, {});
         })
         .catch(failed);
-    else if (asked.url?.startsWith(`${secret}/clusters/`) && asked.method === "DELETE")
-      reply(joined.delete(decodeURIComponent(asked.url.slice(`${secret}/clusters/`.length))) ? 200 : 404, {});
+    else if (path.startsWith(`${secret}/clusters/`) && asked.method === "DELETE")
+      reply(joined.delete(decodeURIComponent(path.slice(`${secret}/clusters/`.length))) ? 200 : 404, {});
     else reply(404, {});
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));

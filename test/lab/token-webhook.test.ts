@@ -41,7 +41,7 @@ async function opened({ signedFor = "orders", arn = SESSION, entry = { kubernete
 
 const review = async (url: string, given = token) => {
   const body = JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token: given } });
-  const answer = await fetch(`${url}/authenticate`, { method: "POST", body });
+  const answer = await fetch(`${url}/authenticate?timeout=30s`, { method: "POST", body });
   return (
     (await answer.json()) as { readonly status: { readonly authenticated: boolean; readonly error?: string; readonly user?: object } }
   ).status;
