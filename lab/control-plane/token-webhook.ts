@@ -86,7 +86,8 @@ export async function joinCluster(url: string, cluster: EksCluster): Promise<() 
   const { ok, status } = await fetch(`${url}/clusters`, { method: "PUT", body: JSON.stringify(cluster) });
   if (!ok) throw new Error(`the token webhook does not take ${cluster.name}: ${status}`);
   return async () => {
-    await fetch(`${url}/clusters/${encodeURIComponent(cluster.name)}`, { method: "DELETE" });
+    // The control plane may have ended before.
+    await fetch(`${url}/clusters/${encodeURIComponent(cluster.name)}`, { method: "DELETE" }).catch(() => {});
   };
 }
 

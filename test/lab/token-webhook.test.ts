@@ -98,6 +98,14 @@ test("of several clusters the one whose name is signed answers; one that has lef
   expect(await review(webhook.url)).toMatchObject({ authenticated: false, error: expect.stringMatching(/^gone: /) });
 });
 
+test("a cluster may leave a webhook that has ended", async () => {
+  const webhook = await startTokenWebhook();
+  const leave = await joinCluster(webhook.url, { name: "orders", endpoint: "http://127.0.0.1:9", region: "eu-central-1" });
+  await webhook.stop();
+  await expect(leave()).resolves.toBeUndefined();
+  await expect(joinCluster(webhook.url, { name: "orders", endpoint: "", region: "eu-central-1" })).rejects.toThrow();
+});
+
 test("who does not know its path is told nothing, and lets nobody in", async () => {
   const { webhook } = await opened();
   const { origin } = new URL(webhook.url);
