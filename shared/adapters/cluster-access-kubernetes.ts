@@ -5,7 +5,10 @@ import { PipelineError } from "#shared/domain/error.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 
-/** One KubernetesApi, with its connections, per cluster. What reaches it is loaded only when a pod is the target, and of that only what the cluster's way needs. */
+/**
+ * One KubernetesApi, with its connections, per cluster. What reaches it is loaded only when a pod is the target, and of that only what the
+ * cluster's way needs.
+ */
 export function kubernetesApiOpener(secrets: SecretReader, sessions: Sessions): ClusterAccess["kubernetes"] {
   const eks = () => import("#shared/adapters/kubernetes/eks.ts");
   const eksClients = perSession(sessions, async (config: ClientConfig) => (await eks()).eksClient(config));

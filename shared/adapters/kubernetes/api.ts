@@ -1,4 +1,5 @@
 import { printable } from "#shared/adapters/aws-error.ts";
+import type { Answer, Ask } from "#shared/adapters/kubernetes/ask.ts";
 import { type Access, address, bearerIdentity } from "#shared/adapters/kubernetes/endpoint.ts";
 import { statusError } from "#shared/adapters/kubernetes/errors.ts";
 import { collectionPath, objectPath, placed, query, resourceName, selectors } from "#shared/adapters/kubernetes/paths.ts";
@@ -12,7 +13,7 @@ import {
   rejectionIn,
   statusIn,
 } from "#shared/adapters/kubernetes/status.ts";
-import { type Answer, type Ask, transport } from "#shared/adapters/kubernetes/transport.ts";
+import { transport } from "#shared/adapters/kubernetes/transport.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { At, Deleted, Evicted, Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
@@ -106,7 +107,7 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
       const options = query({ fieldValidation: "Strict", dryRun: dryRun ? "All" : undefined });
       const ask: Ask = { verb: "create", resource: resourceName(kind), path: path + options, body: object };
       const answer = await send(ask, signal);
-      if (isSuccess(answer)) return { kind: "created", object: objectIn(ask, dryRun ? unstored(answer) : answer) };
+      if (isSuccess(answer)) return { kind: "created", object: objectIn(ask, dryRun ? versionless(answer) : answer) };
       const status = statusIn(answer.text);
       const because = rejectionIn(answer, status);
       if (because !== null) return { kind: "rejected", because: printable(because) };
@@ -198,17 +199,17 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
   };
 }
 
+/** What was not stored has no version. */
+function versionless(answer: Answer): Answer {
+  const object = asRecord(parsed(answer.text));
+  return { ...answer, text: JSON.stringify({ ...object, metadata: { resourceVersion: "", ...asRecord(object["metadata"]) } }) };
+}
+
 const isSuccess = ({ status }: Answer): boolean => status >= 200 && status < 300;
 
 /** 25,000 objects, or 64 MB of them, do not fit into the function's memory beside everything else. */
 const tooMuch = (page: number, bytes: number): string | null =>
   page >= PAGES_MAX ? `more than ${PAGES_MAX} pages` : bytes > LIST_MAX ? "more than 64 MB" : null;
-
-/** What a dry run makes is not stored, so it has no resourceVersion. */
-function unstored(answer: Answer): Answer {
-  const value = asRecord(parsed(answer.text));
-  return { ...answer, text: JSON.stringify({ ...value, metadata: { resourceVersion: "", ...asRecord(value["metadata"]) } }) };
-}
 
 function isObject(value: unknown): value is KubeObject {
   const { name, uid, resourceVersion } = asRecord(asRecord(value)["metadata"]);

@@ -1,7 +1,7 @@
 import { printable } from "#shared/adapters/aws-error.ts";
+import type { Answer, Ask } from "#shared/adapters/kubernetes/ask.ts";
 import type { Advice } from "#shared/adapters/kubernetes/endpoint.ts";
 import { rbacFiles } from "#shared/adapters/kubernetes/features.ts";
-import type { Answer, Ask } from "#shared/adapters/kubernetes/transport.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 
 /** Node's and OpenSSL's names for a server's certificate that does not fit; an ALERT is the server's, about ours. */

@@ -1,4 +1,4 @@
-import type { Ask } from "#shared/adapters/kubernetes/transport.ts";
+import type { Ask } from "#shared/adapters/kubernetes/ask.ts";
 
 /** Which files of infra/rbac/ grant a right, as an operator is told; `resource` is RBAC's, with its group. */
 export function rbacFiles(verb: Ask["verb"], resource: string): string {

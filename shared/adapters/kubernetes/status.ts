@@ -1,4 +1,4 @@
-import type { Answer } from "#shared/adapters/kubernetes/transport.ts";
+import type { Answer } from "#shared/adapters/kubernetes/ask.ts";
 
 /** Of a Status: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ . Empty where the server sent something else. */
 export interface Status {

@@ -1,21 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "undici";
+import type { Answer, Ask } from "#shared/adapters/kubernetes/ask.ts";
 import type { Access, Again, Endpoint } from "#shared/adapters/kubernetes/endpoint.ts";
 import { connectionError, neverArrived } from "#shared/adapters/kubernetes/errors.ts";
-
-/** One request. `verb` and `resource` are RBAC's. */
-export interface Ask {
-  readonly verb: "get" | "list" | "create" | "patch" | "delete";
-  readonly resource: string;
-  readonly path: string;
-  readonly body?: unknown;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly text: string;
-  readonly retryAfterMs: number | null;
-}
 
 export type Send = (ask: Ask, signal: AbortSignal) => Promise<Answer>;
 
@@ -76,36 +63,37 @@ function pause({ status, retryAfterMs }: Answer, reads: boolean, tried: number):
   return reads ? 200 * 2 ** tried : null;
 }
 
-async function once(pool: Pool, { server, identity }: Endpoint, ask: Ask, signal: AbortSignal): Promise<Answer> {
+async function once({ pool, prefix }: ReturnType<ReturnType<typeof poolOfNow>>, { identity }: Endpoint, ask: Ask, signal: AbortSignal) {
   const headers: Record<string, string> = { accept: "application/json", "user-agent": "falco-responder" };
   if (identity.by === "token") headers["authorization"] = `Bearer ${identity.token}`;
   if (ask.body !== undefined) headers["content-type"] = ask.verb === "patch" ? "application/json-patch+json" : "application/json";
   const response = await pool.request({
-    path: new URL(server).pathname.replace(/\/$/, "") + ask.path,
+    path: prefix + ask.path,
     method: METHODS[ask.verb],
     headers,
     body: ask.body === undefined ? null : JSON.stringify(ask.body),
     signal,
   });
-  return { status: response.statusCode, text: await response.body.text(), retryAfterMs: secondsIn(response.headers["retry-after"]) };
+  const text = await response.body.text();
+  return { status: response.statusCode, text, retryAfterMs: secondsIn(response.headers["retry-after"]) } satisfies Answer;
 }
 
 /** The API server writes whole seconds. */
 const secondsIn = (header: string | string[] | undefined): number | null =>
   typeof header === "string" && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : null;
 
-/** One pool while server, CA and certificate stay what they are; a token does not belong to a connection. */
-function poolOfNow(): (endpoint: Endpoint) => Pool {
-  let key = "";
-  let pool: Pool | undefined;
-  return ({ server, ca, identity }) => {
-    const ours = identity.by === "certificate" ? { cert: identity.certificate, key: identity.key } : {};
-    const now = JSON.stringify([server, ca, ours]);
-    if (pool !== undefined && key === now) return pool;
+/** One pool while server, CA and certificate stay what they are; a token does not belong to a connection. `prefix`: of the server's path. */
+function poolOfNow(): (endpoint: Endpoint) => { readonly pool: Pool; readonly prefix: string } {
+  let open: { readonly of: Endpoint; readonly pool: Pool; readonly prefix: string } | undefined;
+  return (endpoint) => {
+    if (open !== undefined && sameConnection(open.of, endpoint)) return open;
     // What is under way there ends first.
-    void pool?.close();
-    key = now;
-    pool = new Pool(new URL(server).origin, {
+    void open?.pool.close();
+    const { server, ca, identity } = endpoint;
+    const { origin, pathname } = new URL(server);
+    const ours = identity.by === "certificate" ? { cert: identity.certificate, key: identity.key } : {};
+    // Over HTTP/2 all requests would share one connection, and its fate.
+    const pool = new Pool(origin, {
       connections: 16,
       connect: { ca, ...ours, rejectUnauthorized: true, timeout: 3_000 },
       keepAliveTimeout: IDLE_MS,
@@ -113,6 +101,12 @@ function poolOfNow(): (endpoint: Endpoint) => Pool {
       maxResponseSize: BODY_MAX,
       allowH2: false,
     });
-    return pool;
+    open = { of: endpoint, pool, prefix: pathname.replace(/\/$/, "") };
+    return open;
   };
 }
+
+const sameConnection = (a: Endpoint, b: Endpoint): boolean =>
+  a.server === b.server && a.ca === b.ca && certificateOf(a) === certificateOf(b);
+
+const certificateOf = ({ identity }: Endpoint): string => (identity.by === "certificate" ? identity.certificate + identity.key : "");

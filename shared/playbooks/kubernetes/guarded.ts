@@ -1,7 +1,7 @@
 import { PipelineError } from "#shared/domain/error.ts";
 import { type PodFacts, podFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
-import type { KubeObject, KubernetesApi, PatchOperation } from "#shared/ports/kubernetes.ts";
+import type { Kind, KubeObject, KubernetesApi, PatchOperation } from "#shared/ports/kubernetes.ts";
 
 /** Rounds of reading and writing when others write the same object meanwhile. */
 const ROUNDS = 5;
@@ -38,17 +38,40 @@ export async function patchPod(
   signal: AbortSignal,
   dryRun = false,
 ): Promise<Guarded> {
+  const answer = await patchGuarded(POD, at, (object) => wish(podFacts(object)), api, signal, dryRun);
+  return "object" in answer ? { kind: answer.kind, pod: podFacts(answer.object) } : answer;
+}
+
+export interface ObjectAt {
+  readonly namespace: string | null;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export type GuardedObject =
+  | { readonly kind: "patched" | "same"; readonly object: KubeObject }
+  | Extract<Guarded, { readonly kind: "gone" | "objected" | "rejected" }>;
+
+/** The same of an object of any kind. */
+export async function patchGuarded(
+  kind: Kind,
+  at: ObjectAt,
+  wish: (object: KubeObject) => Wish,
+  api: KubernetesApi,
+  signal: AbortSignal,
+  dryRun = false,
+): Promise<GuardedObject> {
   for (let round = 0; round < ROUNDS; round++) {
-    const found = await podNow(at, api, signal);
-    if (found === null) return { kind: "gone" };
-    const wanted = wish(podFacts(found));
+    const found = await api.get(kind, at.namespace, at.name, signal);
+    if (found?.metadata.uid !== at.uid) return { kind: "gone" };
+    const wanted = wish(found);
     if ("because" in wanted) return { kind: "objected", because: wanted.because };
-    if (wanted.length === 0) return { kind: "same", pod: podFacts(found) };
-    const answer = await api.patch(POD, at, [...guards(found), ...wanted], { dryRun }, signal);
-    if (answer.kind === "patched") return { kind: "patched", pod: podFacts(answer.object) };
+    if (wanted.length === 0) return { kind: "same", object: found };
+    const answer = await api.patch(kind, at, [...guards(found), ...wanted], { dryRun }, signal);
     if (answer.kind !== "conflict") return answer;
   }
-  throw new PipelineError("kube_throttled", `pod ${at.namespace}/${at.name} is written by others all the time: not patched`);
+  const name = at.namespace === null ? at.name : `${at.namespace}/${at.name}`;
+  throw new PipelineError("kube_throttled", `${kind.kind} ${name} is written by others all the time: not patched`);
 }
 
 /** https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply */

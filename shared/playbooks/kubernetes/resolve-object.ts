@@ -16,7 +16,6 @@ import {
   REPLICA_SET,
   ROLE,
   ROLE_BINDING,
-  SECRET,
   SERVICE,
   SERVICE_ACCOUNT,
   STATEFUL_SET,
@@ -24,10 +23,12 @@ import {
 import type { Needs } from "#shared/playbooks/playbook.ts";
 import type { Kind, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
-/** Objects that an audit alert may lead to: Talon's, less namespaces (never a target), and what grants rights or runs code beside them. */
+/**
+ * Objects that an audit alert may lead to: Talon's, and what grants rights or runs code beside them. Less namespaces, never a target, and
+ * Secrets: to see a uid is to read all that they hold, and whoever may read Secrets has the rights of everybody whose token lies there.
+ */
 export const OBJECT_KINDS: readonly Kind[] = [
   CONFIG_MAP,
-  SECRET,
   SERVICE,
   SERVICE_ACCOUNT,
   DEPLOYMENT,
@@ -44,7 +45,7 @@ export const OBJECT_KINDS: readonly Kind[] = [
   NETWORK_POLICY,
 ];
 
-/** Reading a Secret or a ConfigMap is reading what it holds: the rights to do so are asked for with kubernetes:delete only. */
+/** Asked for with kubernetes:delete only. */
 export const resolveObjectNeeds: Needs = {
   iam: [],
   look: [],

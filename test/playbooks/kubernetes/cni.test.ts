@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { cniOf, cniRemarks } from "#shared/playbooks/kubernetes/cni.ts";
+import { CILIUM_NETWORK_POLICY } from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Json } from "#shared/ports/kubernetes.ts";
 import { never } from "../builders.ts";
 import { NAMESPACE, NODE_NAME, TrafficStage } from "./traffic-stage.ts";
 
 const vpc = (...args: readonly string[]): Json => ({ containers: [{ name: "aws-node" }, { name: "aws-eks-nodeagent", args }] });
-const on = (stage: TrafficStage) => cniOf(NODE_NAME, NAMESPACE, stage.api, never);
+const on = (stage: TrafficStage) => cniOf(NODE_NAME, NAMESPACE, stage.kube, never);
 
 test.each<[daemonSet: string, namespace: string, name: string, established: string, deny: string | null]>([
   ["cilium", "kube-system", "Cilium", "cut", "cilium"],
@@ -53,7 +54,7 @@ test("an agent that is not ready, on another node, in another namespace or under
   expect(await on(stage)).toEqual({ enforcer: null, seen: "the agent of Cilium on node node-1 is not ready" });
   stage.agent("cilium");
   expect((await on(stage)).enforcer?.name).toBe("Cilium");
-  expect(await cniOf(null, NAMESPACE, stage.api, never)).toEqual({ enforcer: null, seen: "the pod is on no node" });
+  expect(await cniOf(null, NAMESPACE, stage.kube, never)).toEqual({ enforcer: null, seen: "the pod is on no node" });
 });
 
 test("two that enforce are nobody to rely on", async () => {
@@ -65,7 +66,7 @@ test("two that enforce are nobody to rely on", async () => {
 test("a CRD without an agent is no enforcer, and an agent without its CRD has no deny", async () => {
   expect((await on(new TrafficStage(null))).enforcer).toBeNull();
   const stage = new TrafficStage("cilium");
-  stage.api.unserved.add("cilium.io");
+  stage.kube.serve(CILIUM_NETWORK_POLICY, false);
   expect((await on(stage)).enforcer).toMatchObject({ name: "Cilium", deny: null });
 });
 

@@ -2,13 +2,13 @@ import type { ActionName } from "#shared/domain/action.ts";
 import type { Owner, PodWorkload } from "#shared/domain/workload.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { podFacts } from "#shared/playbooks/kubernetes/facts.ts";
-import { NETWORK_POLICY, POD } from "#shared/playbooks/kubernetes/kinds.ts";
+import * as kinds from "#shared/playbooks/kubernetes/kinds.ts";
 import { kindOfOwner } from "#shared/playbooks/kubernetes/owner.ts";
 import type { Kept, Params, Plan, Planning, Preparation, Reach } from "#shared/playbooks/playbook.ts";
-import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
-import type { Json, Kind, KubeObject } from "#shared/ports/kubernetes.ts";
+import type { Json, Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
+import { fakeAccess } from "../../fakes/cluster-access.ts";
+import { FakeKubernetes, key } from "../../fakes/kubernetes.ts";
 import { keepsNothing, kubeCluster, NOW, never } from "../builders.ts";
-import { MemoryApi } from "./memory-api.ts";
 
 export const NAMESPACE = "shop";
 export const NODE_NAME = "node-1";
@@ -23,16 +23,24 @@ interface PodShape {
   readonly status?: Json;
 }
 
+const { NETWORK_POLICY, POD } = kinds;
+
 /** A cluster with one node, the agent of a network plugin on it, and the offender. */
 export class TrafficStage {
-  readonly api = new MemoryApi();
+  readonly kube = new FakeKubernetes();
   readonly reach: Reach;
+  /** What was really written, in order: "patch /pods". */
+  readonly writes: string[] = [];
+  readonly rehearsed: string[] = [];
+  /** Just before a write is carried out, not on a dry run: what others do meanwhile. */
+  meanwhile: (verb: "create" | "patch" | "delete", kind: Kind) => void = () => undefined;
 
+  /** The CRDs of Cilium and Calico are served. */
   constructor(plugin: string | null = "antrea-agent", pod: PodShape = {}) {
-    const access = { kubernetes: () => Promise.resolve(this.api) } satisfies Partial<ClusterAccess>;
+    for (const kind of Object.values(kinds)) this.kube.serve(kind);
     this.reach = {
       cluster: kubeCluster,
-      access: access as Partial<ClusterAccess> as ClusterAccess,
+      access: fakeAccess({ kubernetes: this.#watched() }),
       protection: () => null,
       nodeProtection: () => null,
       keep: keepsNothing,
@@ -42,13 +50,58 @@ export class TrafficStage {
     this.offender(pod);
   }
 
+  #watched(): KubernetesApi {
+    const { kube } = this;
+    const before = (verb: "create" | "patch" | "delete", kind: Kind, dryRun = false): void => {
+      (dryRun ? this.rehearsed : this.writes).push(`${verb} ${kind.group}/${kind.resource}`);
+      if (!dryRun) this.meanwhile(verb, kind);
+    };
+    return {
+      get: (kind, namespace, name) => kube.get(kind, namespace, name),
+      list: (kind, where) => kube.list(kind, where),
+      create: async (kind, object, options) => {
+        before("create", kind, options.dryRun);
+        return await kube.create(kind, object, options);
+      },
+      patch: async (kind, at, operations, options) => {
+        before("patch", kind, options.dryRun);
+        return await kube.patch(kind, at, operations, options);
+      },
+      delete: async (kind, at, options) => {
+        before("delete", kind, options.dryRun);
+        return await kube.delete(kind, at, options);
+      },
+      evict: (at, options) => kube.evict(at, options),
+      logs: (at, options) => kube.logs(at, options),
+    };
+  }
+
+  /** Every right that was used until now. */
+  get rights(): readonly string[] {
+    return this.kube.requests.map(({ verb, group, resource }) => `${verb} ${group}/${resource}`);
+  }
+
+  see(kind: Kind, name: string): KubeObject | null {
+    return this.kube.object(kind, kind.namespaced ? NAMESPACE : null, name);
+  }
+
+  change(kind: Kind, name: string, by: (object: KubeObject) => object): void {
+    const found = this.see(kind, name);
+    if (found === null) throw new Error(`no ${kind.kind} ${name}`);
+    this.kube.put(kind, { ...found, ...by(found) });
+  }
+
+  remove(kind: Kind, name: string): void {
+    this.kube.objects.delete(key(kind, kind.namespaced ? NAMESPACE : null, name));
+  }
+
   /** A pod of that DaemonSet on the node. */
   agent(
     daemonSet: string,
     more: { readonly namespace?: string; readonly ready?: boolean; readonly spec?: Json; readonly node?: string } = {},
   ): void {
     const { namespace = "kube-system", ready = true, spec = {}, node = NODE_NAME } = more;
-    this.api.put(POD, {
+    this.kube.put(POD, {
       metadata: { name: `${daemonSet}-${node}`, namespace, ownerReferences: [controller("DaemonSet", daemonSet)] },
       spec: { nodeName: node, ...spec },
       status: { phase: "Running", conditions: [{ type: "Ready", status: ready ? "True" : "False" }] },
@@ -56,7 +109,7 @@ export class TrafficStage {
   }
 
   offender({ labels = LABELS, annotations = {}, spec = {}, status = {} }: PodShape = {}): void {
-    this.api.put(POD, {
+    this.kube.put(POD, {
       metadata: { name: "web-1", namespace: NAMESPACE, uid: UID, labels, annotations },
       spec: { nodeName: NODE_NAME, containers: [{ name: "app" }], ...spec },
       status: { phase: "Running", podIP: "10.1.0.7", conditions: [{ type: "Ready", status: "True" }], ...status },
@@ -69,11 +122,11 @@ export class TrafficStage {
     this.edit(({ metadata }) => ({ metadata: { ...metadata, ownerReferences: [owner] } }));
     const known = kindOfOwner(owner);
     if (known !== null && selector !== null)
-      this.api.put(known, { metadata: { name: owner.name, namespace: NAMESPACE, uid: owner.uid }, spec: { selector } });
+      this.kube.put(known, { metadata: { name: owner.name, namespace: NAMESPACE, uid: owner.uid }, spec: { selector } });
   }
 
   edit(by: (pod: KubeObject) => object): void {
-    this.api.change(POD, NAMESPACE, "web-1", by);
+    this.change(POD, "web-1", by);
   }
 
   label(labels: Readonly<Record<string, string>>): void {
@@ -81,11 +134,11 @@ export class TrafficStage {
   }
 
   policy(name: string, spec: Json, kind: Kind = NETWORK_POLICY): void {
-    this.api.put(kind, { kind: kind.kind, metadata: { name, ...(kind.namespaced ? { namespace: NAMESPACE } : {}) }, spec });
+    this.kube.put(kind, { metadata: { name }, spec });
   }
 
   get pod(): ReturnType<typeof podFacts> {
-    const found = this.api.see(POD, NAMESPACE, "web-1");
+    const found = this.see(POD, "web-1");
     if (found === null) throw new Error("the offender is gone");
     return podFacts(found);
   }
@@ -137,9 +190,10 @@ export class TrafficStage {
       execute,
       /** Why it is refused; nothing was written then. */
       refusal: async (): Promise<string> => {
+        const before = this.writes.length;
         const prepared = await prepare();
         if (prepared.kind !== "refused") throw new Error(`not refused: ${prepared.kind}`);
-        if (this.api.writes.length > 0) throw new Error(`written: ${this.api.writes.join()}`);
+        if (this.writes.length > before) throw new Error(`written: ${this.writes.join()}`);
         return prepared.because;
       },
       done: async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { redact } from "#shared/notify/redact.ts";
+import { redact } from "#shared/domain/redact.ts";
 
 const B64 = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY";
 // Joined here, so that no scanner takes this file for a leak.
