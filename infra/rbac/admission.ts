@@ -1,4 +1,4 @@
-import { MANAGED_BY, PREFIX } from "#shared/playbooks/kubernetes/marks.ts";
+import { INCIDENT, MANAGED_BY, PREFIX } from "#shared/playbooks/kubernetes/marks.ts";
 import { all, any, list, map, not, oneOf, sameBut, text } from "./cel.ts";
 import type { Names } from "./names.ts";
 import { type Manifest, metadata } from "./roles.ts";
@@ -16,6 +16,7 @@ export const PROTECTED_KEYS = [`${PREFIX}protected`, "falco-responder/protected"
 export const WRITES = {
   create: [
     "/pods/eviction",
+    "/serviceaccounts",
     "networking.k8s.io/networkpolicies",
     "cilium.io/ciliumnetworkpolicies",
     "crd.projectcalico.org/networkpolicies",
@@ -231,6 +232,17 @@ const BOUNDS: readonly Bound[] = [
       {
         holds: any("request.operation == 'DELETE'", SELECTS_BY_OURS),
         message: `its network policies select by labels under ${PREFIX} only, and so no pod that it has not marked`,
+      },
+    ],
+  },
+  {
+    name: "serviceaccounts",
+    on: on("/serviceaccounts"),
+    operations: ["CREATE"],
+    checks: [
+      {
+        holds: `${map("object", "metadata", "annotations")}[?${text(INCIDENT)}].orValue('').matches('^[0-9a-f]{16}$')`,
+        message: `a ServiceAccount is only made anew, and says by its annotation ${INCIDENT} for which incident`,
       },
     ],
   },

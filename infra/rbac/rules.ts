@@ -74,6 +74,8 @@ const RULERS = ["rbac.authorization.k8s.io", "apiextensions.k8s.io", "apiregistr
 /** All that it ever makes. */
 const MAKES = [
   "/pods/eviction",
+  // A ServiceAccount alone gives nobody anything: it takes a token or a pod to use it, and neither is ever made.
+  "/serviceaccounts",
   "networking.k8s.io/networkpolicies",
   "cilium.io/ciliumnetworkpolicies",
   "crd.projectcalico.org/networkpolicies",

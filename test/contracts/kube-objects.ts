@@ -6,26 +6,28 @@ import { apply } from "../../lab/control-plane/kube.ts";
 import { type KubeStage, never } from "./kube-stage.ts";
 
 const IMAGE = "registry.k8s.io/pause:3.10";
-const labels = { app: "object" };
-const template = { metadata: { labels }, spec: { containers: [{ name: "app", image: IMAGE }], nodeSelector: { nowhere: "yes" } } };
-const once = { ...template, spec: { ...template.spec, restartPolicy: "Never" } };
-const sets = { selector: { matchLabels: labels }, template };
 const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "view" };
 
-/** What of each kind there must be beside its metadata. A kind that is missing here is made of its metadata alone. */
-const BODIES: Readonly<Record<string, object>> = {
-  services: { spec: { ports: [{ port: 80 }], selector: labels } },
-  deployments: { spec: sets },
-  daemonsets: { spec: sets },
-  statefulsets: { spec: { ...sets, serviceName: "object" } },
-  replicasets: { spec: sets },
-  jobs: { spec: { template: once } },
-  cronjobs: { spec: { schedule: "0 0 1 1 *", jobTemplate: { spec: { template: once } } } },
-  rolebindings: { roleRef },
-  clusterrolebindings: { roleRef },
-  ingresses: { spec: { defaultBackend: { service: { name: "object", port: { number: 80 } } } } },
-  networkpolicies: { spec: { podSelector: { matchLabels: labels } } },
-};
+/** What of each kind there must be beside its metadata; of one that is missing here, nothing. No two select the same pods: they would adopt them. */
+function bodyOf(resource: string): object {
+  const labels = { app: resource };
+  const template = { metadata: { labels }, spec: { containers: [{ name: "app", image: IMAGE }], nodeSelector: { nowhere: "yes" } } };
+  const once = { ...template, spec: { ...template.spec, restartPolicy: "Never" } };
+  const sets = { selector: { matchLabels: labels }, template };
+  const bodies: Readonly<Record<string, object>> = {
+    services: { spec: { ports: [{ port: 80 }], selector: labels } },
+    deployments: { spec: sets },
+    daemonsets: { spec: sets },
+    statefulsets: { spec: { ...sets, serviceName: "object" } },
+    replicasets: { spec: sets },
+    jobs: { spec: { template: once } },
+    cronjobs: { spec: { schedule: "0 0 1 1 *", jobTemplate: { spec: { template: once } } } },
+    rolebindings: { roleRef },
+    clusterrolebindings: { roleRef },
+    ingresses: { spec: { defaultBackend: { service: { name: "object", port: { number: 80 } } } } },
+  };
+  return bodies[resource] ?? {};
+}
 
 /** An object of every kind that an alert of the audit log may lead to, made and then looked at with the responder's rights. */
 export async function objectsIn(namespace: string, stage: KubeStage): Promise<readonly (readonly [Kind, ObjectWorkload])[]> {
@@ -33,8 +35,8 @@ export async function objectsIn(namespace: string, stage: KubeStage): Promise<re
 }
 
 async function objectOf(kind: Kind, namespace: string, { admin, api, cluster, removeLater }: KubeStage): Promise<ObjectWorkload> {
-  const metadata = { name: namespace, labels, ...(kind.namespaced ? { namespace } : {}) };
-  const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...BODIES[kind.resource] };
+  const metadata = { name: namespace, ...(kind.namespaced ? { namespace } : {}) };
+  const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...bodyOf(kind.resource) };
   await apply(admin, [object]);
   if (!kind.namespaced) removeLater(object as KubernetesObject);
   const found = await api.get(kind, kind.namespaced ? namespace : null, namespace, never);

@@ -62,14 +62,19 @@ export async function podOf(kind: OwnerKind, name: string, namespace: string, no
       await core.createNamespacedPod({ namespace, body: { ...alone, metadata: { ...alone.metadata, ownerReferences } } });
     },
     standalone: () => core.createNamespacedPod({ namespace, body: alone }),
-    static: () =>
-      core.createNamespacedPod({
+    // As a kubelet makes it: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
+    static: async () => {
+      const { metadata: owner } = await core.readNode({ name: node });
+      const ownerReferences = [{ apiVersion: "v1", kind: "Node", name: node, uid: owner?.uid ?? "", controller: true }];
+      const annotations = { "kubernetes.io/config.mirror": "0123456789abcdef" };
+      await core.createNamespacedPod({
         namespace,
         body: {
-          metadata: { name, labels: alone.metadata.labels, annotations: { "kubernetes.io/config.mirror": "0123456789abcdef" } },
+          metadata: { name, labels: alone.metadata.labels, annotations, ownerReferences },
           spec: { nodeName: node, containers: spec.containers },
         },
-      }),
+      });
+    },
   };
   await make[kind]();
   return await waitFor(`a pod of ${kind} ${name} runs`, async () => {

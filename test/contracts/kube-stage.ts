@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CoreV1Api, KubeConfig, type KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
+import {
+  CoreV1Api,
+  KubeConfig,
+  type KubernetesObject,
+  KubernetesObjectApi,
+  PatchStrategy,
+  setHeaderOptions,
+} from "@kubernetes/client-node";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { Reach } from "#shared/playbooks/playbook.ts";
 import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
@@ -9,6 +16,7 @@ import { apply, manifests } from "../../lab/control-plane/kube.ts";
 import { waitFor } from "../../lab/wait.ts";
 import { fakeAccess } from "../fakes/cluster-access.ts";
 import { kubeCluster } from "../playbooks/builders.ts";
+import type { Kubelet } from "./kube-kubelet.ts";
 import { openTestKube, type TestKube } from "./test-kube.ts";
 
 const CRDS = join(import.meta.dirname, "../../lab/control-plane/crds");
@@ -27,8 +35,8 @@ export interface KubeStage {
   /** The kinds of Cilium and Calico are served from then on, as where they are installed. Nothing enforces their policies. */
   serveNetworkKinds(): Promise<void>;
   namespace(name: string): Promise<void>;
-  /** A KWOK node of this name, with the taint. */
-  node(name: string): Promise<string>;
+  /** A KWOK node of this name, with the taint. `kubelet`: somebody there answers for logs. */
+  node(name: string, kubelet?: Kubelet): Promise<string>;
   /** Something that is in no namespace of this stage. */
   removeLater(object: KubernetesObject): void;
   /** Removes what this stage has made, but not the kinds. */
@@ -70,7 +78,7 @@ export function openKubeStage(file: string): KubeStage {
       made.namespaces.push(name);
       await waitFor(`namespace ${name} takes pods`, () => core.readNamespacedServiceAccount({ name: "default", namespace: name }));
     },
-    async node(name) {
+    async node(name, kubelet) {
       const annotations = { "kwok.x-k8s.io/node": "fake" };
       const labels = { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" };
       await core.createNode({ body: { metadata: { name, annotations, labels }, spec: { taints: [TAINT] } } });
@@ -79,6 +87,10 @@ export function openKubeStage(file: string): KubeStage {
         const { status } = await core.readNode({ name });
         return status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
       });
+      if (kubelet !== undefined) {
+        const body = { status: kubelet.status };
+        await core.patchNodeStatus({ name, body }, setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch));
+      }
       return name;
     },
     removeLater: (object) => void made.others.push(object),

@@ -8,6 +8,7 @@ import { POD, SECRET } from "#shared/playbooks/kubernetes/kinds.ts";
 import { workloadOf as workloadOfPod } from "#shared/playbooks/kubernetes/resolve.ts";
 import { OBJECT_KINDS } from "#shared/playbooks/kubernetes/resolve-object.ts";
 import type { Params } from "#shared/playbooks/playbook.ts";
+import { type Kubelet, openKubelet } from "./kube-kubelet.ts";
 import { objectsIn } from "./kube-objects.ts";
 import { OWNERS, type OwnerKind, podOf } from "./kube-owners.ts";
 import { filled, tableOf } from "./kube-page.ts";
@@ -56,12 +57,17 @@ const titleOf = ({ action, also }: Case): string =>
 
 describe.skipIf(file === undefined)("every action, on the real API server under the shipped RBAC and bounds", () => {
   let stage: KubeStage;
+  let kubelet: Kubelet;
   const rows = new Map<string, readonly Seen[]>();
   beforeAll(async () => {
     stage = openKubeStage(file ?? "");
+    kubelet = await openKubelet();
     await stage.serveNetworkKinds();
   });
-  afterAll(async () => await stage?.close());
+  afterAll(async () => {
+    await stage?.close();
+    await kubelet?.close();
+  });
   const odd = (columns: readonly string[], seen: readonly Seen[]) =>
     seen.flatMap(({ cell, because }, n) => (KNOWN.test(cell) ? [] : [`${columns[n]}: ${cell}${because === null ? "" : `: ${because}`}`]));
 
@@ -87,7 +93,7 @@ describe.skipIf(file === undefined)("every action, on the real API server under 
   /** Each pod has a node of its own: what is done to that is not felt elsewhere. */
   async function seenOn(owner: OwnerKind, { action, also }: Case, namespace: string): Promise<Seen> {
     const name = NAMES[owner];
-    const node = await stage.node(`${namespace}-${name}`);
+    const node = await stage.node(`${namespace}-${name}`, action === "kubernetes:log" ? kubelet : undefined);
     const pod = await podOf(owner, name, namespace, node, stage.admin);
     return await tryOn(action, await workloadOf(pod, stage), { ...PARAMS[action], ...also }, stage.reach);
   }
