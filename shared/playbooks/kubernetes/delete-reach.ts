@@ -55,6 +55,7 @@ export async function takesWith(kind: Kind, found: KubeObject, api: KubernetesAp
       ],
     };
   }
+  if (kind === POD) return { pods: [podFacts(found)], remarks: [] };
   if (kind !== SERVICE_ACCOUNT) return { pods: [], remarks: follows };
   const users = await usersOf(found.metadata.namespace ?? "", found.metadata.name, api, signal);
   return {

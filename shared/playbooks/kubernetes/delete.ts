@@ -1,27 +1,15 @@
 import type { ObjectWorkload } from "#shared/domain/workload.ts";
 import { takesWith } from "#shared/playbooks/kubernetes/delete-reach.ts";
+import { isMirror } from "#shared/playbooks/kubernetes/facts.ts";
 import { protectedAmong } from "#shared/playbooks/kubernetes/family.ts";
-import { SECRET } from "#shared/playbooks/kubernetes/kinds.ts";
+import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
 import { revertRemark } from "#shared/playbooks/kubernetes/managers.ts";
-import { kindOfObject, OBJECT_KINDS } from "#shared/playbooks/kubernetes/resolve-object.ts";
-import { type Needs, type Plan, type Playbook, type Preparation, refused, unknownParam } from "#shared/playbooks/playbook.ts";
+import { kindOfObject, resolveObjectNeeds } from "#shared/playbooks/kubernetes/resolve-object.ts";
+import { type Plan, type Playbook, type Preparation, refused, unknownParam } from "#shared/playbooks/playbook.ts";
 import { few } from "#shared/playbooks/words.ts";
 import type { Deleted, Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
 const NAME = "kubernetes:delete";
-
-/**
- * A delete for every kind that may be a target, and a look at each but Secrets: whoever may read those has the rights of everybody whose token
- * lies there. Of a Secret the server itself compares the uid, by a delete that is only rehearsed: it needs no right to read.
- */
-const deleteNeeds: Needs["rbac"] = [...Map.groupBy(OBJECT_KINDS, ({ group }) => group)].flatMap(([group, kinds]) => [
-  {
-    apiGroups: [group],
-    resources: kinds.filter((kind) => kind !== SECRET).map(({ resource }) => resource),
-    verbs: ["get", "delete"],
-  },
-  ...(kinds.includes(SECRET) ? [{ apiGroups: [group], resources: [SECRET.resource], verbs: ["delete"] }] : []),
-]);
 
 /**
  * Deletes the object that an alert of the audit log is about, with its uid as precondition, and what it owns in the background. Never a
@@ -29,7 +17,15 @@ const deleteNeeds: Needs["rbac"] = [...Map.groupBy(OBJECT_KINDS, ({ group }) => 
  */
 export const deleteObject: Playbook = {
   name: NAME,
-  needs: { iam: [], look: [], rbac: [...deleteNeeds, { apiGroups: [""], resources: ["pods"], verbs: ["list"] }] },
+  needs: {
+    iam: [],
+    look: [],
+    rbac: [
+      ...resolveObjectNeeds.rbac.map((rule) => ({ ...rule, verbs: ["get", "delete"] })),
+      // What goes with it, and who loses by it, is counted in pods.
+      { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
+    ],
+  },
 
   plan(workload, params, occasion) {
     if (workload.kind !== "object") return refused(`${NAME} deletes the object of an audit alert, and the target is a ${workload.kind}`);
@@ -43,25 +39,22 @@ export const deleteObject: Playbook = {
   async prepare(plan, reach, signal) {
     const { kind, workload } = aim(plan);
     const api = await reach.access.kubernetes(reach.cluster);
-    const found = kind === SECRET ? null : await api.get(kind, workload.namespace, workload.name, signal);
-    if (kind !== SECRET) {
-      const over = standing(found, workload);
-      if (over !== null) return over;
-    }
-    const own = found === null ? null : whyNever(found);
-    if (own !== null) return { kind: "refused", because: own };
-    const taken = found === null ? { pods: [], remarks: UNREAD } : await takesWith(kind, found, api, signal);
+    const found = await api.get(kind, workload.namespace, workload.name, signal);
+    if (found === null) return GONE;
+    const over = standing(found, workload);
+    if (over !== null) return over;
+    const taken = await takesWith(kind, found, api, signal);
     const spared = protectedAmong(taken.pods, null, "go", reach.cluster.name, reach.protection);
     if (spared !== null) return { kind: "refused", because: `${spared}; next best: look at it, and delete it by hand` };
     const answer = await remove(plan, true, api, signal);
-    if (answer.kind === "gone") return { kind: "nothing", because: "the object is gone" };
+    if (answer.kind === "gone") return GONE;
     if (answer.kind === "conflict") return { kind: "nothing", because: SUCCESSOR };
     if (answer.kind === "rejected")
       return { kind: "refused", because: `the API server would not delete it ("${answer.because}"); next best: delete it by hand` };
     return {
       kind: "ready",
       kept: {},
-      remarks: [...taken.remarks, ...(found === null ? [] : [...heldBy(found), revertRemark(found, "it")]), "It does not come back."],
+      remarks: [...taken.remarks, ...heldBy(found), revertRemark(found, "it")],
     };
   },
 
@@ -75,13 +68,6 @@ export const deleteObject: Playbook = {
   async verify(plan, _kept, { cluster, access }, signal) {
     const { kind, workload } = aim(plan);
     const api = await access.kubernetes(cluster);
-    if (kind === SECRET) {
-      const answer = await remove(plan, true, api, signal);
-      if (answer.kind === "gone") return { kind: "done", because: "the object is gone" };
-      return answer.kind === "conflict"
-        ? { kind: "done", because: "the object is gone; another one has its name" }
-        : { kind: "pending", begun: false, because: "the object is still there" };
-    }
     const found = await api.get(kind, workload.namespace, workload.name, signal);
     if (found === null) return { kind: "done", because: "the object is gone" };
     if (found.metadata.uid !== workload.uid) return { kind: "done", because: "the object is gone; another one has its name" };
@@ -94,22 +80,23 @@ export const deleteObject: Playbook = {
 };
 
 const SUCCESSOR = "another object has the name: the accused one is gone, and its successor was not touched";
-const UNREAD = [
-  "What the Secret holds, and its labels, are not read here: by its labels only the admission policy protects it.",
-  "Pods that use it run on with what they have read, and cannot start anew; a token in it is refused from now on.",
-];
+const GONE = { kind: "nothing", because: "the object is gone" } as const;
 
-function standing(found: KubeObject | null, { uid }: ObjectWorkload): Extract<Preparation, { readonly because: string }> | null {
-  if (found === null) return { kind: "nothing", because: "the object is gone" };
-  if (found.metadata.uid !== uid) return { kind: "nothing", because: SUCCESSOR };
-  return found.metadata.deletionTimestamp === undefined ? null : { kind: "nothing", because: "the object is already being deleted" };
-}
-
-/** https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings */
-const whyNever = ({ metadata }: KubeObject): string | null =>
-  metadata.labels?.["kubernetes.io/bootstrapping"] === "rbac-defaults"
-    ? "it is one of Kubernetes' own roles or bindings: the control plane needs it; next best: put back by hand what was changed in it"
+/** Why there is nothing to delete, or why it must not be; null: it may be. */
+function standing({ metadata }: KubeObject, { uid }: ObjectWorkload): Extract<Preparation, { readonly because: string }> | null {
+  if (metadata.uid !== uid) return { kind: "nothing", because: SUCCESSOR };
+  if (metadata.deletionTimestamp !== undefined) return { kind: "nothing", because: "the object is already being deleted" };
+  if (isMirror({ annotations: metadata.annotations ?? {} }))
+    return { kind: "refused", because: "the pod mirrors a static pod: the kubelet recreates it; next best: kubernetes:cordon, by hand" };
+  // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
+  return metadata.labels?.["kubernetes.io/bootstrapping"] === "rbac-defaults"
+    ? {
+        kind: "refused",
+        because:
+          "it is one of Kubernetes' own roles or bindings, which the control plane needs; next best: put back by hand what was changed in it",
+      }
     : null;
+}
 
 const heldBy = ({ metadata }: KubeObject): readonly string[] =>
   metadata.finalizers === undefined || metadata.finalizers.length === 0
@@ -130,5 +117,7 @@ function aim({ action, workload }: Plan): { readonly kind: Kind; readonly worklo
 function remove(plan: Plan, dryRun: boolean, api: KubernetesApi, signal: AbortSignal): Promise<Deleted> {
   const { kind, workload } = aim(plan);
   const { namespace, name, uid } = workload;
-  return api.delete(kind, { namespace, name, uid }, { propagation: "Background", dryRun }, signal);
+  // A pod's own grace period is whatever its maker wrote there.
+  const how = kind === POD ? { graceSeconds: 1 } : { propagation: "Background" as const };
+  return api.delete(kind, { namespace, name, uid }, { ...how, dryRun }, signal);
 }
