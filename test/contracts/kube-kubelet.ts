@@ -1,11 +1,12 @@
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { V1NodeStatus } from "@kubernetes/client-node";
 import { certificate } from "../adapters/kubernetes/api-server.ts";
 
 /** What a kubelet answers when the API server asks it for logs: KWOK's nodes have none. Each container has logged one line, and never restarted. */
 export interface Kubelet {
   /** As a node's status says where its kubelet is. */
-  readonly status: object;
+  readonly status: V1NodeStatus;
   close(): Promise<void>;
 }
 

@@ -15,6 +15,7 @@ function bodyOf(resource: string): object {
   const once = { ...template, spec: { ...template.spec, restartPolicy: "Never" } };
   const sets = { selector: { matchLabels: labels }, template };
   const bodies: Readonly<Record<string, object>> = {
+    pods: { spec: template.spec },
     services: { spec: { ports: [{ port: 80 }], selector: labels } },
     deployments: { spec: sets },
     daemonsets: { spec: sets },

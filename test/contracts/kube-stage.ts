@@ -1,14 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  CoreV1Api,
-  KubeConfig,
-  type KubernetesObject,
-  KubernetesObjectApi,
-  PatchStrategy,
-  setHeaderOptions,
-} from "@kubernetes/client-node";
+import { CoreV1Api, KubeConfig, type KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { Reach } from "#shared/playbooks/playbook.ts";
 import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
@@ -81,16 +74,14 @@ export function openKubeStage(file: string): KubeStage {
     async node(name, kubelet) {
       const annotations = { "kwok.x-k8s.io/node": "fake" };
       const labels = { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" };
-      await core.createNode({ body: { metadata: { name, annotations, labels }, spec: { taints: [TAINT] } } });
+      const status = kubelet === undefined ? {} : { status: kubelet.status };
+      // With its address from the first moment, as a kubelet registers itself: KWOK keeps what is there.
+      await core.createNode({ body: { metadata: { name, annotations, labels }, spec: { taints: [TAINT] }, ...status } });
       made.nodes.push(name);
       await waitFor(`node ${name} is Ready`, async () => {
         const { status } = await core.readNode({ name });
         return status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
       });
-      if (kubelet !== undefined) {
-        const body = { status: kubelet.status };
-        await core.patchNodeStatus({ name, body }, setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch));
-      }
       return name;
     },
     removeLater: (object) => void made.others.push(object),
