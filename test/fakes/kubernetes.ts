@@ -122,7 +122,8 @@ export class FakeKubernetes implements KubernetesApi {
     const count = kind === kinds.JOB ? "parallelism" : "replicas";
     const wanted = Number(there?.spec?.[count] ?? 0) + 1;
     const selector = Object.keys(labels).length === 0 ? {} : { selector: { matchLabels: labels } };
-    const template = { metadata: { labels }, spec: pod.spec ?? {} };
+    const { nodeName: _, ...podSpec } = pod.spec ?? {};
+    const template = { metadata: { labels }, spec: podSpec };
     const spec = kind === kinds.CRON_JOB ? {} : { template, ...selector, ...there?.spec, [count]: wanted };
     const metadata = {
       ...metadataOf(namespace, owner.name, owner.uid ?? ""),

@@ -1,5 +1,5 @@
 import { podFacts } from "#shared/playbooks/kubernetes/facts.ts";
-import { DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET, STATEFUL_SET } from "#shared/playbooks/kubernetes/kinds.ts";
+import { DAEMON_SET, DEPLOYMENT, JOB, NODE, POD, REPLICA_SET, STATEFUL_SET } from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Kind, KubeObject } from "#shared/ports/kubernetes.ts";
 import { type FakeKubernetes, reference } from "../kubernetes.ts";
 import { matches } from "./selectors.ts";
@@ -95,9 +95,16 @@ function replace(cluster: FakeKubernetes, kind: Kind, { metadata, spec = {} }: K
   if (kind === STATEFUL_SET && lost === -1) return false;
   const [was] = lost === -1 ? [] : members.splice(lost, 1);
   const again = kind === STATEFUL_SET && was !== undefined ? { name: was.name } : {};
-  const node = was?.node ?? null;
+  const node = placed(cluster, kind, was?.node ?? null);
   cluster.born({ namespace, labels, controller: owner, spec: podSpec, ...again, ...(node === null ? {} : { node }) });
   return true;
+}
+
+/** Where it was, or, when that node is cordoned, on one that is not; a DaemonSet's pod comes back all the same. */
+function placed(cluster: FakeKubernetes, kind: Kind, was: string | null): string | null {
+  const isCordoned = (name: string): boolean => cluster.object(NODE, null, name)?.spec?.["unschedulable"] === true;
+  if (kind === DAEMON_SET || !isCordoned(was ?? "node-1")) return was;
+  return cluster.all(NODE).find(({ metadata }) => !isCordoned(metadata.name))?.metadata.name ?? was;
 }
 
 interface Template {
