@@ -7,6 +7,7 @@ import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { type Child, freePort, startChild } from "../children.ts";
 import { folder, ROOT } from "../paths.ts";
 import { waitFor } from "../wait.ts";
+import { auditArgs, auditFile } from "./audit.ts";
 import { controlPlanePrograms, type Program, type Programs } from "./build.ts";
 import { apply, kubeConfig, manifests } from "./kube.ts";
 
@@ -22,6 +23,8 @@ export interface ControlPlane {
   readonly admin: KubeConfig;
   /** Names of the nodes that run pods. */
   readonly nodes: readonly string[];
+  /** For readAudit: what anybody but the admin has written; null when it is not ours. */
+  readonly audit: string | null;
   /** What it cannot show, in words; empty when it is whole. */
   readonly lacks: readonly string[];
   stop(): Promise<void>;
@@ -114,7 +117,7 @@ async function start(programs: Programs, files: string, children: Child[]): Prom
   const responderToken = await tokenOf(admin);
   const lacks = programs.missing.map((program) => `${program} is not in KUBEBUILDER_ASSETS: ${LACKS[program]}`);
   if (lacks.length === 0) await settled(admin);
-  return { server, caData, adminToken: token, responderToken, admin, nodes: [...NODES], lacks };
+  return { server, caData, adminToken: token, responderToken, admin, nodes: [...NODES], audit: auditFile(files), lacks };
 }
 
 /** Programs that are not ours do not watch their stdin. */
@@ -153,6 +156,7 @@ const apiServerArgs = (files: string, certificates: string, etcd: string, port: 
   `--service-account-signing-key-file=${join(files, "sa.key")}`,
   "--service-account-issuer=https://kubernetes.default.svc",
   "--service-cluster-ip-range=10.96.0.0/16",
+  ...auditArgs(files),
 ];
 
 const node = (name: string) => ({
@@ -216,6 +220,7 @@ async function useNamed(path: string): Promise<ControlPlane> {
     responderToken: await tokenOf(admin),
     admin,
     nodes: items.flatMap((n) => n.metadata?.name ?? []),
+    audit: null,
     lacks: [],
     // It was there before us and stays; the applied RBAC stays with it.
     stop: () => Promise.resolve(),
