@@ -17,6 +17,7 @@ const entries = {
   bench: { file: "test/bench/main.ts", lab: true },
   responder: { file: "cli/main.ts", lab: false },
   "member-template": { file: "packaging/member-template.ts", lab: false },
+  rbac: { file: "infra/rbac/write.ts", lab: false },
   deploy: { file: "node_modules/osls/bin/serverless.js", args: ["deploy"], lab: false },
 };
 

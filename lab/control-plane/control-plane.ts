@@ -4,6 +4,7 @@ import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { FEATURES } from "../../infra/rbac/features.ts";
 import { type Child, freePort, startChild } from "../children.ts";
 import { folder, ROOT } from "../paths.ts";
 import { waitFor } from "../wait.ts";
@@ -18,7 +19,7 @@ export interface ControlPlane {
   readonly caData: string;
   /** May do everything; null when a named kubeconfig identifies its user by other means than a token. */
   readonly adminToken: string | null;
-  /** Of the ServiceAccount in infra/rbac/terminate.yaml: exactly the shipped rights. */
+  /** Of the ServiceAccount in infra/rbac: exactly the shipped rights, of all sets together. */
   readonly responderToken: string;
   readonly admin: KubeConfig;
   /** Names of the nodes that run pods. */
@@ -102,7 +103,7 @@ async function start(programs: Programs, files: string, children: Child[]): Prom
   }
   if (!programs.missing.includes("kube-scheduler"))
     run("kube-scheduler", [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"]);
-  await apply(admin, manifests(join(ROOT, "infra/rbac/terminate.yaml")));
+  await applyRbac(admin);
   if (!programs.missing.includes("kwok")) {
     run("kwok", [
       `--kubeconfig=${kubeconfig}`,
@@ -118,6 +119,11 @@ async function start(programs: Programs, files: string, children: Child[]): Prom
   const lacks = programs.missing.map((program) => `${program} is not in KUBEBUILDER_ASSETS: ${LACKS[program]}`);
   if (lacks.length === 0) await settled(admin);
   return { server, caData, adminToken: token, responderToken, admin, nodes: [...NODES], audit: auditFile(files), lacks };
+}
+
+/** Every set of rights, and the bounds. */
+async function applyRbac(admin: KubeConfig): Promise<void> {
+  for (const name of [...FEATURES, "admission"]) await apply(admin, manifests(join(ROOT, `infra/rbac/${name}.yaml`)));
 }
 
 /** Programs that are not ours do not watch their stdin. */
@@ -211,7 +217,7 @@ async function useNamed(path: string): Promise<ControlPlane> {
     throw new Error(`FALCO_RESPONDER_KUBECONFIG (${path}): its current context has no https server`);
   const caData = cluster.caData ?? (cluster.caFile ? readFileSync(cluster.caFile).toString("base64") : "");
   if (caData === "") throw new Error(`FALCO_RESPONDER_KUBECONFIG (${path}): its cluster has no certificate authority`);
-  await apply(admin, manifests(join(ROOT, "infra/rbac/terminate.yaml")));
+  await applyRbac(admin);
   const { items } = await admin.makeApiClient(CoreV1Api).listNode();
   return {
     server: cluster.server,

@@ -13,7 +13,6 @@ export function clusterAccess(openers: Partial<ClusterAccess>): ClusterAccess {
     );
   return {
     tasks: refuse("ECS"),
-    pods: refuse("Kubernetes"),
     kubernetes: refuse("Kubernetes"),
     services: refuse("ECS services"),
     marks: refuse("ECS task marks"),

@@ -1,8 +1,12 @@
 import { userFunctionsOpener } from "#shared/adapters/cluster-access-functions.ts";
-import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
+import { kubernetesApiOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
+import { clusterSessions } from "#shared/adapters/cluster-sessions.ts";
 import type { SecretReader } from "#shared/adapters/secrets.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 
-/** What respond-kubernetes reaches: pods, and functions of yours. */
-export const kubernetesOpeners = (secrets: SecretReader) =>
-  ({ pods: kubernetesPodsOpener(secrets), functions: userFunctionsOpener() }) satisfies Partial<ClusterAccess>;
+/** What respond-kubernetes reaches: API servers, and functions of yours. */
+export const kubernetesOpeners = (secrets: SecretReader, sessions = clusterSessions()) =>
+  ({
+    kubernetes: kubernetesApiOpener(secrets, sessions),
+    functions: userFunctionsOpener(),
+  }) satisfies Partial<ClusterAccess>;

@@ -1,5 +1,5 @@
 import { ecsClients, ecsInstancesOpener, ecsMarksOpener, ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
-import { kubernetesPodsOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
+import { kubernetesApiOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
 import { ecsServicesOpener } from "#shared/adapters/cluster-access-services.ts";
 import { hostNetworkOpener, taskRolesOpener } from "#shared/adapters/cluster-access-wide.ts";
 import { clusterSessions } from "#shared/adapters/cluster-sessions.ts";
@@ -11,7 +11,7 @@ export function sweepOpeners(secrets: SecretReader, sessions = clusterSessions()
   const ecs = ecsClients(sessions);
   return {
     tasks: ecsTasksOpener(ecs),
-    pods: kubernetesPodsOpener(secrets),
+    kubernetes: kubernetesApiOpener(secrets, sessions),
     services: ecsServicesOpener(ecs, sessions),
     marks: ecsMarksOpener(ecs),
     instances: ecsInstancesOpener(ecs),

@@ -122,6 +122,7 @@ const receiptOf = (receipt: Receipt) => ({
   undoable: receipt.undo.possible,
   /** It tells of the undoing of the action. */
   undoing: receipt.undoing === true,
+  timed: receipt.timed ?? null,
   subject: receipt.subject === undefined ? null : short(receipt.subject),
   remarks: (receipt.remarks ?? []).slice(0, LISTED).map(short),
   evidence: receipt.evidence.kind === "kept" ? short(receipt.evidence.key) : null,

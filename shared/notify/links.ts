@@ -1,6 +1,6 @@
 import type { Accuser } from "#shared/domain/queue-entry.ts";
+import { redact } from "#shared/domain/redact.ts";
 import type { TaskWorkload } from "#shared/domain/workload.ts";
-import { redact } from "#shared/notify/redact.ts";
 
 /** Slack cuts nothing inside a link, and mail clients break long ones. A longer link is left out; the names stand in the text. */
 const LONGEST = 1_500;

@@ -1,7 +1,7 @@
 import type { FieldValue } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import type { Outcome } from "#shared/domain/receipt.ts";
-import { redact } from "#shared/notify/redact.ts";
+import { redact } from "#shared/domain/redact.ts";
 import { cut, inert } from "#shared/notify/text.ts";
 
 /** Our own words as they are; `said`: words from elsewhere, shown so that they can do nothing; `command`: to be copied; `link`: made by us. */

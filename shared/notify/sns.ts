@@ -1,6 +1,6 @@
+import { redact } from "#shared/domain/redact.ts";
 import { notificationDocument } from "#shared/notify/document.ts";
 import { type Part, said } from "#shared/notify/parts.ts";
-import { redact } from "#shared/notify/redact.ts";
 import { type Story, tellStory } from "#shared/notify/story.ts";
 import { ascii, cut, inert, unlinked } from "#shared/notify/text.ts";
 import type { IncidentView } from "#shared/notify/view.ts";

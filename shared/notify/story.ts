@@ -265,11 +265,14 @@ const OUTCOME_WORDS: Record<Outcome, string> = {
   unknown: "unknown, it was tried and may or may not have happened",
 };
 
+const UNDOING = { person: "undo", undone: "undo by time", ended: "end by time", asked: "end" } as const;
+
 function receiptLine(receipt: Receipt, alertMs: number | null): Line {
   const at = receipt.verifiedAtMs ?? receipt.requestedAtMs;
   const after = at === null || alertMs === null || at < alertMs ? "" : `, ${seconds(at - alertMs)} after the alert`;
-  const what = receipt.undoing === true ? `undo of ${receipt.action}` : receipt.action;
   const of: Line = receipt.subject === undefined ? [] : [" (", said(receipt.subject, 200), ")"];
+  if (receipt.timed === "asked") return [receipt.action, ...of, ": its time is over, a person is asked (", said(receipt.because, 500), ")"];
+  const what = receipt.undoing === true ? `${UNDOING[receipt.timed ?? "person"]} of ${receipt.action}` : receipt.action;
   return [what, ...of, `: ${OUTCOME_WORDS[receipt.outcome]}${after} (`, said(receipt.because, 500), ")"];
 }
 

@@ -1,4 +1,4 @@
-import { redact } from "#shared/notify/redact.ts";
+import { redact } from "#shared/domain/redact.ts";
 
 /** Makes hostile text inert: what cannot be seen becomes visible, what is markup somewhere becomes plain, and lengths have their limit. */
 

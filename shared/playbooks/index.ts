@@ -1,4 +1,5 @@
 import type { ActionName } from "#shared/domain/action.ts";
+import { AUDIT } from "#shared/domain/alert.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { Resolution, Workload } from "#shared/domain/workload.ts";
@@ -24,6 +25,7 @@ import { keepLog } from "#shared/playbooks/kubernetes/log.ts";
 import { networkPolicy } from "#shared/playbooks/kubernetes/network-policy.ts";
 import { quarantine } from "#shared/playbooks/kubernetes/quarantine.ts";
 import { lookAtPod, resolvePod } from "#shared/playbooks/kubernetes/resolve.ts";
+import { lookAtObject, resolveObject } from "#shared/playbooks/kubernetes/resolve-object.ts";
 import { revokeTokens } from "#shared/playbooks/kubernetes/revoke-tokens.ts";
 import { scaleToZero } from "#shared/playbooks/kubernetes/scale-to-zero.ts";
 import { suspend } from "#shared/playbooks/kubernetes/suspend.ts";
@@ -63,8 +65,8 @@ export const playbooks: Readonly<Record<ActionName, Playbook>> = {
 /** The workload as it is now, if it is still the same one with the same container; whatever else is said with its reason. */
 export async function look(former: Workload, cluster: Cluster, access: ClusterAccess, signal: AbortSignal): Promise<Resolution> {
   if (former.kind === "task") return await lookAtTask(former, cluster, await access.tasks(cluster), signal);
-  if (former.kind === "pod") return await lookAtPod(former, cluster, await access.pods(cluster), signal);
-  return { kind: "unverified", because: "objects are not looked at yet" };
+  if (former.kind === "pod") return await lookAtPod(former, cluster, await access.kubernetes(cluster), signal);
+  return await lookAtObject(former, cluster, await access.kubernetes(cluster), signal);
 }
 
 /**
@@ -84,8 +86,10 @@ export async function resolve(
     return { kind: "unverified", because: `the alert speaks for cluster ${entry.cluster ?? "(none)"}, not for ${cluster.name}` };
   if (alert.onHost) return { kind: "unverified", because: "the process runs on the host, outside any container" };
   if (alert.internal) return { kind: "unverified", because: "Falco speaks of itself" };
+  if (cluster.kind !== "ecs" && alert.source === AUDIT)
+    return await resolveObject(entry, cluster, await access.kubernetes(cluster), signal);
   if (alert.containerId === null) return { kind: "unverified", because: "the alert names no container id" };
   return cluster.kind === "ecs"
     ? resolveTask(entry, cluster, await access.tasks(cluster), clock, signal, known)
-    : resolvePod(entry, cluster, await access.pods(cluster), clock, signal);
+    : resolvePod(entry, cluster, await access.kubernetes(cluster), clock, signal);
 }

@@ -29,7 +29,7 @@ export const GUARDS: readonly Guard[] = [
   ({ entry, cluster }) => (cluster !== null && cluster.name === entry.cluster ? null : "no registered cluster is known for this alert"),
   ({ entry }) => (entry.alert.internal ? "Falco speaks of itself: such an alert has no target" : null),
   ({ entry }) => (entry.alert.onHost ? "the process runs on the host, outside any container" : null),
-  ({ entry }) => (entry.alert.containerId === null ? "the alert carries no container id" : null),
+  accusesSomebody,
   timely,
   found,
   notTheSensor,
@@ -37,6 +37,12 @@ export const GUARDS: readonly Guard[] = [
   notAMirror,
   notOurselves,
 ];
+
+/** An audit alert is about an object, which its fields name; all others are about what runs in a container. */
+function accusesSomebody({ entry: { alert }, cluster }: Question): string | null {
+  const isAboutObject = alert.source === AUDIT && cluster !== null && cluster.kind !== "ecs";
+  return alert.containerId !== null || isAboutObject ? null : "the alert carries no container id";
+}
 
 function timely({ entry, policy, nowMs }: Question): string | null {
   const { timeMs } = entry.alert;

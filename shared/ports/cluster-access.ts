@@ -2,7 +2,6 @@ import type { Cluster } from "#shared/domain/registry.ts";
 import type { ContainerInstances } from "#shared/ports/container-instances.ts";
 import type { HostNetwork } from "#shared/ports/host-network.ts";
 import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
-import type { Pods } from "#shared/ports/pods.ts";
 import type { Services } from "#shared/ports/services.ts";
 import type { TaskDefinitions } from "#shared/ports/task-definitions.ts";
 import type { TaskLogs } from "#shared/ports/task-logs.ts";
@@ -17,7 +16,6 @@ import type { UserFunctions } from "#shared/ports/user-functions.ts";
  */
 export interface ClusterAccess {
   tasks(cluster: Cluster): Promise<Tasks>;
-  pods(cluster: Cluster): Promise<Pods>;
   kubernetes(cluster: Cluster): Promise<KubernetesApi>;
   services(cluster: Cluster): Promise<Services>;
   marks(cluster: Cluster): Promise<TaskMarks>;

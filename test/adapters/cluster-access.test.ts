@@ -11,9 +11,9 @@ import { wideOpeners } from "#shared/adapters/openers-wide.ts";
 import { ecsTasks } from "#shared/adapters/tasks.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
-import { CA } from "../packaging/workspace.ts";
 import { ecsCluster, never } from "../playbooks/builders.ts";
 import { type Answer, type Asked, awsDouble, formsIn, inTurn, json, xml } from "./aws-double.ts";
+import { base64, certificate } from "./kubernetes/api-server.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/falco-responder";
 const ARN = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcdef0123456789abcdef";
@@ -197,11 +197,12 @@ describe("functions of yours", () => {
 const secrets = { read: () => Promise.resolve("token") };
 test.each<[string, Partial<ClusterAccess>, readonly string[]]>([
   ["respond-ecs", ecsOpeners(), ["tasks", "services", "marks", "instances", "definitions", "logs", "functions"]],
-  ["respond-kubernetes", kubernetesOpeners(secrets), ["pods", "functions"]],
+  ["respond-kubernetes", kubernetesOpeners(secrets), ["kubernetes", "functions"]],
   ["respond-wide", wideOpeners(), ["tasks", "services", "instances", "network", "roles", "definitions", "logs"]],
-  ["sweep", sweepOpeners(secrets), ["tasks", "pods", "services", "marks", "instances", "network", "roles"]],
+  ["sweep", sweepOpeners(secrets), ["tasks", "kubernetes", "services", "marks", "instances", "network", "roles"]],
 ])("%s opens what it is made for, and refuses the rest as a fault of the deployment", async (_name, openers, kinds) => {
-  const cluster = { ...ecsCluster, access: { by: "token" as const, server: "https://kube.example", caData: CA, tokenSecret: "s" } };
+  const caData = base64(certificate("ca").cert);
+  const cluster = { ...ecsCluster, access: { by: "token" as const, server: "https://kube.example", caData, tokenSecret: "s" } };
   for (const [kind, open] of Object.entries(clusterAccess(openers))) {
     const opened = (open as (given: Cluster) => Promise<unknown>)(cluster);
     if (kinds.includes(kind)) await expect(opened).resolves.toBeTypeOf("object");

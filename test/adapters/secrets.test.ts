@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { clusterAccess } from "#shared/adapters/cluster-access.ts";
 import { ecsTasksOpener } from "#shared/adapters/cluster-access-ecs.ts";
-import { kubernetesPodsOpener, tokenIn } from "#shared/adapters/cluster-access-kubernetes.ts";
+import { kubernetesApiOpener } from "#shared/adapters/cluster-access-kubernetes.ts";
+import { clusterSessions } from "#shared/adapters/cluster-sessions.ts";
 import type { SecretClients } from "#shared/adapters/secret-clients.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { ecsCluster, kubeCluster, never } from "../playbooks/builders.ts";
@@ -48,37 +49,14 @@ describe("a secret", () => {
   });
 });
 
-describe("a token", () => {
-  test("stands alone or in JSON", () => {
-    expect(tokenIn("abc.def", "k")).toBe("abc.def");
-    expect(tokenIn('{"token": "abc.def"}', "k")).toBe("abc.def");
-  });
-
-  test.each(['{"token": 7}', '{"tokens": "a"}', "{", '{"token": ""}', "a\nb", "a b", '{"token": "a\\r\\nX: y"}'])(
-    "%j is none, and is not shown",
-    (secret) => {
-      expect(() => tokenIn(secret, "k")).toThrow(expect.objectContaining({ code: "config_invalid" }));
-      expect(() => tokenIn(secret, "kube")).toThrow('the token secret of cluster kube holds neither {"token": "..."} nor a bare token');
-    },
-  );
-});
-
 describe("access to a cluster", () => {
   test("of a kind that the function is not made for is refused", async () => {
-    await expect(clusterAccess({ tasks: ecsTasksOpener() }).pods(kubeCluster)).rejects.toMatchObject({ code: "config_invalid" });
-    await expect(clusterAccess({ pods: kubernetesPodsOpener(reader().secrets) }).tasks(ecsCluster)).rejects.toMatchObject({
+    await expect(clusterAccess({ tasks: ecsTasksOpener() }).kubernetes(kubeCluster)).rejects.toMatchObject({ code: "config_invalid" });
+    await expect(
+      clusterAccess({ kubernetes: kubernetesApiOpener(reader().secrets, clusterSessions()) }).tasks(ecsCluster),
+    ).rejects.toMatchObject({
       code: "config_invalid",
     });
     expect(await clusterAccess({ tasks: ecsTasksOpener() }).tasks(ecsCluster)).toBeDefined();
-  });
-
-  test("of Kubernetes needs an address that is encrypted and a CA; it is opened once", async () => {
-    const open = kubernetesPodsOpener(reader().secrets);
-    const access = { by: "token" as const, server: "https://127.0.0.1:1", caData: btoa("-----BEGIN CERTIFICATE-----"), tokenSecret: "t" };
-    await expect(open({ ...kubeCluster, name: "a" })).rejects.toMatchObject({ code: "config_invalid" });
-    await expect(open({ ...kubeCluster, name: "b", access: { ...access, server: "http://127.0.0.1:1" } })).rejects.toThrow("https://");
-    await expect(open({ ...kubeCluster, name: "c", access: { ...access, caData: "" } })).rejects.toThrow("caData");
-    await expect(open({ ...kubeCluster, name: "d", access: { ...access, caData: "not PEM" } })).rejects.toThrow("caData");
-    expect(await open({ ...kubeCluster, access })).toBe(await open({ ...kubeCluster, access }));
   });
 });

@@ -4,19 +4,7 @@ import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 /** What a test gives of each kind. */
 export type Given = { readonly [K in keyof ClusterAccess]?: Awaited<ReturnType<ClusterAccess[K]>> };
 
-const KINDS = [
-  "tasks",
-  "pods",
-  "kubernetes",
-  "services",
-  "marks",
-  "instances",
-  "network",
-  "roles",
-  "definitions",
-  "logs",
-  "functions",
-] as const;
+const KINDS = ["tasks", "kubernetes", "services", "marks", "instances", "network", "roles", "definitions", "logs", "functions"] as const;
 
 /** Every cluster is the given one; what is not given cannot be opened, as by a function that is not made for it. */
 export function fakeAccess(world: Given): ClusterAccess {

@@ -13,7 +13,7 @@ import type { Telemetry } from "#shared/ports/telemetry.ts";
 import { ecsCluster, entry, kubeCluster, NOW } from "../playbooks/builders.ts";
 import { FakeAws } from "./aws.ts";
 import { fakeAccess } from "./cluster-access.ts";
-import { FakeKubernetes } from "./pods.ts";
+import { FakeKubernetes } from "./kubernetes.ts";
 import { FakeTable } from "./table.ts";
 
 export const registry: Registry = {
@@ -105,7 +105,7 @@ export class World {
   respondPorts(): RespondPorts {
     return {
       table: this.table,
-      access: fakeAccess({ ...this.aws.given(), pods: this.kubernetes }),
+      access: fakeAccess({ ...this.aws.given(), kubernetes: this.kubernetes }),
       evidence: {
         put: (key, body) => {
           if (this.evidenceBroken) return Promise.reject(new PipelineError("aws_denied", "no bucket"));

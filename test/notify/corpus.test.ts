@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Alert, FieldValue } from "#shared/domain/alert.ts";
 import { readPriority } from "#shared/domain/priority.ts";
-import { redact } from "#shared/notify/redact.ts";
+import { redact } from "#shared/domain/redact.ts";
 import { renderSlack } from "#shared/notify/slack.ts";
 import { renderSns } from "#shared/notify/sns.ts";
 import { slackRefuses, snsRefuses } from "../fakes/channel-rules.ts";

@@ -37,6 +37,29 @@ describe("the report is true", () => {
     expect(done).toContain("done and verified, 4.2 s after the alert");
   });
 
+  test("an isolation whose time is over is never told as let go: it is ended, or a person is asked with the very command", () => {
+    const quarantined = {
+      ...receipt("done", "kubernetes:quarantine", "isolated"),
+      undo: { possible: true, says: "releases it", keep: {} },
+    } as const;
+    const timed = (outcome: "done" | "requested" | "refused", how: "ended" | "asked") =>
+      says(
+        view({
+          workload: POD,
+          receipts: [quarantined, { ...receipt(outcome, "kubernetes:quarantine", "its time was over"), undoing: true, timed: how }],
+        }),
+      );
+    const ended = timed("done", "ended");
+    expect(ended).toContain("Ended when its time was over, the pod that was quarantined is gone");
+    expect(ended).not.toContain("To take it back");
+    expect(ended).not.toContain("as before");
+    expect(timed("requested", "ended")).toContain("Being ended though its time is over");
+    const asked = timed("refused", "asked");
+    expect(asked).toContain("Your answer is needed, the time of it is over: the pod is still quarantined");
+    expect(asked).toMatch(/To end it for good: \s*.*approve .*--action kubernetes:terminate/);
+    expect(asked).toMatch(/To take it back: \s*.*undo .*--action kubernetes:quarantine/);
+  });
+
   test("observe says what would have been done and that nothing was touched", () => {
     const text = says(view({ decisions: [decision("would-act")] }));
     expect(text).toContain("would have stopped the task");

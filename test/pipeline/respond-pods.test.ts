@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { AlertBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { respond } from "#shared/pipeline/respond.ts";
-import type { PodFacts } from "#shared/ports/pods.ts";
+import type { PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import { podEntry, World } from "../fakes/world.ts";
 
 const signal = new AbortController().signal;
@@ -36,9 +36,9 @@ test("a pod that was replaced under the same name between the look and the delet
   const world = new World();
   const pod = world.kubernetes.run();
   const real = world.kubernetes.delete.bind(world.kubernetes);
-  world.kubernetes.delete = (target, grace, ...rest) => {
+  world.kubernetes.delete = (kind, target, ...rest) => {
     world.kubernetes.change(pod, { uid: "11111111-2222-4333-8444-555555555555" });
-    return real(target, grace, ...rest);
+    return real(kind, target, ...rest);
   };
   expect(await accuse(world, pod)).toMatchObject({ decisions: ["act"], acted: ["refused"] });
   expect(world.kubernetes.deleted.size).toBe(0);

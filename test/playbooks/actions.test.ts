@@ -8,7 +8,7 @@ import { stopReason } from "#shared/playbooks/ecs/stop-task.ts";
 import { playbooks, resolve } from "#shared/playbooks/index.ts";
 import type { Params, Plan, Planning, Reach } from "#shared/playbooks/playbook.ts";
 import { fakeAccess, type Given } from "../fakes/cluster-access.ts";
-import { FakeKubernetes } from "../fakes/pods.ts";
+import { FakeKubernetes } from "../fakes/kubernetes.ts";
 import { FakeEcs } from "../fakes/tasks.ts";
 import { ecsCluster, entry, found, keepsNothing, kubeCluster, NOW, never, testClock } from "./builders.ts";
 import { EcsStage } from "./ecs-stage.ts";
@@ -42,7 +42,7 @@ async function podWorld(kind = "Deployment") {
   const controller = kind === "none" ? null : kind === "Deployment" ? kube.deployment("web") : kube.controller(kind, "web");
   const pod = kube.run({ name: "web-0", controller });
   const neighbour = kube.run({ name: "web-1", controller });
-  const reach = reachIn(kubeCluster, { pods: kube });
+  const reach = reachIn(kubeCluster, { kubernetes: kube });
   const fields = { "k8s.ns.name": pod.namespace, "k8s.pod.name": pod.name };
   const accusation = entry(kubeCluster, { containerId: (pod.containers[0]?.id ?? "").slice(0, 12), fields });
   const workload = found(await resolve(accusation, kubeCluster, reach.access, testClock(), never)) as PodWorkload;

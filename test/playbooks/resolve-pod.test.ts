@@ -4,9 +4,10 @@ import type { Fields } from "#shared/domain/alert.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Resolution } from "#shared/domain/workload.ts";
 import { resolve } from "#shared/playbooks/index.ts";
-import type { PodFacts } from "#shared/ports/pods.ts";
+import type { PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
+import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
 import { fakeAccess } from "../fakes/cluster-access.ts";
-import { FakeKubernetes } from "../fakes/pods.ts";
+import { FakeKubernetes } from "../fakes/kubernetes.ts";
 import { type Accusation, entry, found, kubeCluster, never, testClock } from "./builders.ts";
 
 function world() {
@@ -22,7 +23,7 @@ const idOf = (pod: PodFacts, length = 12): string => (pod.containers[0]?.id ?? "
 const named = (pod: PodFacts, more: Fields = {}): Fields => ({ "k8s.ns.name": pod.namespace, "k8s.pod.name": pod.name, ...more });
 
 const look = (kube: FakeKubernetes, accusation: Accusation, clock = testClock()): Promise<Resolution> =>
-  resolve(entry(kubeCluster, accusation), kubeCluster, fakeAccess({ pods: kube }), clock, never);
+  resolve(entry(kubeCluster, accusation), kubeCluster, fakeAccess({ kubernetes: kube }), clock, never);
 
 async function refusal(kube: FakeKubernetes, accusation: Accusation): Promise<string> {
   const resolution = await look(kube, accusation);
@@ -53,7 +54,7 @@ describe("by the names in the alert", () => {
     const controller = kube.controller("StatefulSet", "db");
     const first = kube.run({ name: "db-0", controller });
     expect(found(await look(kube, { containerId: idOf(first), fields: named(first) })).uid).toBe(first.uid);
-    await kube.delete(first, 1);
+    await kube.delete(POD, first, {});
     kube.tick();
     expect(kube.running().find(({ name }) => name === "db-0")?.uid).not.toBe(first.uid);
     expect(await refusal(kube, { containerId: idOf(first), fields: named(first) })).toContain("a successor of that name");
@@ -213,9 +214,9 @@ describe("what the control plane says", () => {
     expect(found(await look(kube, { containerId: id, fields: named(offender) }))).toMatchObject({ mirror: true });
   });
 
-  test.each(["get", "owner"] as const)("a failing %s is an error, never a verdict", async (method) => {
+  test("a look that fails is an error, never a verdict", async () => {
     const { kube, offender, id } = world();
-    kube.fail(method, new PipelineError("kube_unreachable", "away"));
+    kube.fail("get", new PipelineError("kube_unreachable", "away"));
     await expect(look(kube, { containerId: id, fields: named(offender) })).rejects.toMatchObject({ code: "kube_unreachable" });
   });
 

@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { LANES } from "#shared/domain/action.ts";
 import { evidenceNeeds } from "#shared/playbooks/ecs/evidence.ts";
 import { lookAtTaskNeeds, resolveTaskNeeds } from "#shared/playbooks/ecs/resolve.ts";
@@ -11,32 +9,8 @@ import { clusterRights } from "../../infra/ecs-rights.ts";
 import { rightsOfLane, rightsToLook } from "../../infra/needs.ts";
 import { ecsCluster } from "./builders.ts";
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
-
 const around = [resolveTaskNeeds, lookAtTaskNeeds, resolvePodNeeds, evidenceNeeds];
 const needs: readonly Needs[] = [...around, ...Object.values(playbooks).map((playbook) => playbook.needs)];
-
-/** One line per single right, so that too few and too many both show. */
-const single = (rules: readonly Rule[]): readonly string[] => [
-  ...new Set(
-    rules.flatMap(({ apiGroups, resources, verbs }) =>
-      apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`))),
-    ),
-  ),
-];
-
-test("the shipped ClusterRole has the rights that stand beside the playbooks, and no more", () => {
-  const documents = parseAllDocuments(readFileSync(new URL("../../infra/rbac/terminate.yaml", import.meta.url), "utf8"));
-  const roles = documents
-    .map((document) => document.toJS() as { kind: string; rules?: readonly Rule[] })
-    .filter(({ kind }) => /Role$/.test(kind));
-  expect(roles).toHaveLength(1);
-  expect([...single(roles.flatMap(({ rules }) => rules ?? []))].sort()).toEqual([...single(needs.flatMap(({ rbac }) => rbac))].sort());
-});
 
 const scope = {
   clusters: [{ ...ecsCluster, taskRoles: ["shop-*"], taskLogGroups: ["/ecs/shop"] }],

@@ -161,7 +161,7 @@ const MOST_ANNOTATION_CHARS = 1_000;
 
 /** What is stored of the target from here on. `kubectl apply` leaves the whole manifest in an annotation, environment included. */
 function withoutSecrets(resolution: Resolution | null): Resolution | null {
-  if (resolution === null || resolution.kind === "unverified" || resolution.workload.kind !== "pod") return resolution;
+  if (resolution === null || resolution.kind === "unverified" || resolution.workload.kind === "task") return resolution;
   const kept = Object.entries(resolution.workload.annotations).filter(
     ([key, value]) => !key.endsWith("/last-applied-configuration") && value.length <= MOST_ANNOTATION_CHARS,
   );

@@ -1,6 +1,7 @@
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import type { TaskWorkload } from "#shared/domain/workload.ts";
 import type { Needs, Reach } from "#shared/playbooks/playbook.ts";
+import { untilAborted } from "#shared/playbooks/until-aborted.ts";
 import { globTest } from "#shared/policy/pattern.ts";
 import type { TaskDefinitionFacts } from "#shared/ports/task-definitions.ts";
 
@@ -127,15 +128,3 @@ function newest(lines: ContainerLog["lines"], most: number): ContainerLog["lines
 }
 
 const isListed = (group: string, globs: readonly string[]): boolean => globs.some((glob) => globTest(glob)(group));
-
-/** The answer, or the bound's reason when that comes first. */
-async function untilAborted<T>(answer: Promise<T>, bound: AbortSignal): Promise<T> {
-  const { promise: over, reject } = Promise.withResolvers<never>();
-  const isOver = (): void => reject(bound.reason);
-  bound.addEventListener("abort", isOver, { once: true });
-  try {
-    return await Promise.race([answer, over]);
-  } finally {
-    bound.removeEventListener("abort", isOver);
-  }
-}

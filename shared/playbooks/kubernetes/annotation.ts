@@ -1,11 +1,12 @@
-import { type Playbook, refused } from "#shared/playbooks/playbook.ts";
+import { wrongAnnotationValue } from "#shared/playbooks/kubernetes/mark-rules.ts";
+import { marking } from "#shared/playbooks/kubernetes/marking.ts";
+import type { Playbook } from "#shared/playbooks/playbook.ts";
 
-/** Being built on its own branch. */
-export const annotation: Playbook = {
+/** `annotations`: keys to values, an empty value takes the key away; absent: the incident. `level`: pod (preset) or node. */
+export const annotation: Playbook = marking({
   name: "kubernetes:annotation",
-  needs: { iam: [], look: [], rbac: [] },
-  plan: () => refused("kubernetes:annotation is not built yet"),
-  execute: () => Promise.reject(new Error("not built")),
-  verify: () => Promise.reject(new Error("not built")),
-  undo: { possible: false, because: "not built" },
-};
+  map: "annotations",
+  thing: "annotation",
+  wrongValue: wrongAnnotationValue,
+  rbac: [],
+});

@@ -1,11 +1,13 @@
-import { type Playbook, refused } from "#shared/playbooks/playbook.ts";
+import { denyRemote } from "#shared/playbooks/kubernetes/remote-playbook.ts";
 
-/** Being built on its own branch. */
-export const calicoNetworkPolicy: Playbook = {
-  name: "calico:networkpolicy",
-  needs: { iam: [], look: [], rbac: [] },
-  plan: () => refused("calico:networkpolicy is not built yet"),
-  execute: () => Promise.reject(new Error("not built")),
-  verify: () => Promise.reject(new Error("not built")),
-  undo: { possible: false, because: "not built" },
-};
+/** https://docs.tigera.io/calico/latest/reference/resources/networkpolicy */
+export const calicoNetworkPolicy = denyRemote({
+  by: "calico",
+  title: "Calico",
+  rbac: [
+    { apiGroups: ["crd.projectcalico.org"], resources: ["networkpolicies"], verbs: ["get", "list", "create", "patch", "delete"] },
+    { apiGroups: ["crd.projectcalico.org"], resources: ["globalnetworkpolicies"], verbs: ["list"] },
+    { apiGroups: ["crd.projectcalico.org"], resources: ["tiers"], verbs: ["get"] },
+    { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["list"] },
+  ],
+});

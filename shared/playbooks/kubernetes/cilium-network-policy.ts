@@ -1,11 +1,8 @@
-import { type Playbook, refused } from "#shared/playbooks/playbook.ts";
+import { denyRemote } from "#shared/playbooks/kubernetes/remote-playbook.ts";
 
-/** Being built on its own branch. */
-export const ciliumNetworkPolicy: Playbook = {
-  name: "cilium:networkpolicy",
-  needs: { iam: [], look: [], rbac: [] },
-  plan: () => refused("cilium:networkpolicy is not built yet"),
-  execute: () => Promise.reject(new Error("not built")),
-  verify: () => Promise.reject(new Error("not built")),
-  undo: { possible: false, because: "not built" },
-};
+/** From Cilium 1.16, which has `enableDefaultDeny`. https://docs.cilium.io/en/stable/security/policy/deny/ */
+export const ciliumNetworkPolicy = denyRemote({
+  by: "cilium",
+  title: "Cilium",
+  rbac: [{ apiGroups: ["cilium.io"], resources: ["ciliumnetworkpolicies"], verbs: ["get", "list", "create", "patch", "delete"] }],
+});

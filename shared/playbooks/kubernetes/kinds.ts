@@ -26,3 +26,26 @@ export const POD_DISRUPTION_BUDGET = kind("policy", "v1", "poddisruptionbudgets"
 export const CILIUM_NETWORK_POLICY = kind("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy");
 /** As the CRD, without Calico's own API server: https://docs.tigera.io/calico/latest/reference/resources/networkpolicy */
 export const CALICO_NETWORK_POLICY = kind("crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy");
+export const CILIUM_CLUSTERWIDE_NETWORK_POLICY = kind(
+  "cilium.io",
+  "v2",
+  "ciliumclusterwidenetworkpolicies",
+  "CiliumClusterwideNetworkPolicy",
+  false,
+);
+/** https://docs.tigera.io/calico/latest/reference/resources/globalnetworkpolicy */
+export const CALICO_GLOBAL_NETWORK_POLICY = kind("crd.projectcalico.org", "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", false);
+/** https://docs.tigera.io/calico/latest/reference/resources/tier */
+export const CALICO_TIER = kind("crd.projectcalico.org", "v1", "tiers", "Tier", false);
+export const SERVICE = kind("", "v1", "services", "Service");
+export const ENDPOINT_SLICE = kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");
+export const RESOURCE_QUOTA = kind("", "v1", "resourcequotas", "ResourceQuota");
+export const CONFIG_MAP = kind("", "v1", "configmaps", "ConfigMap");
+export const ROLE = kind("rbac.authorization.k8s.io", "v1", "roles", "Role");
+export const CLUSTER_ROLE = kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false);
+export const ROLE_BINDING = kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding");
+export const CLUSTER_ROLE_BINDING = kind("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false);
+export const INGRESS = kind("networking.k8s.io", "v1", "ingresses", "Ingress");
+export const HORIZONTAL_POD_AUTOSCALER = kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler");
+/** https://keda.sh/docs/latest/reference/scaledobject-spec/ */
+export const KEDA_SCALED_OBJECT = kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject");

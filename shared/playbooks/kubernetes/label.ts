@@ -1,11 +1,14 @@
-import { type Playbook, refused } from "#shared/playbooks/playbook.ts";
+import { wrongLabelValue } from "#shared/playbooks/kubernetes/mark-rules.ts";
+import { marking } from "#shared/playbooks/kubernetes/marking.ts";
+import { consequencesOf, relabellingNeeds } from "#shared/playbooks/kubernetes/relabelling.ts";
+import type { Playbook } from "#shared/playbooks/playbook.ts";
 
-/** Being built on its own branch. */
-export const label: Playbook = {
+/** `labels`: keys to values, an empty value takes the key away; absent: the incident. `level`: pod (preset) or node. */
+export const label: Playbook = marking({
   name: "kubernetes:label",
-  needs: { iam: [], look: [], rbac: [] },
-  plan: () => refused("kubernetes:label is not built yet"),
-  execute: () => Promise.reject(new Error("not built")),
-  verify: () => Promise.reject(new Error("not built")),
-  undo: { possible: false, because: "not built" },
-};
+  map: "labels",
+  thing: "label",
+  wrongValue: wrongLabelValue,
+  rbac: relabellingNeeds,
+  consequences: consequencesOf,
+});

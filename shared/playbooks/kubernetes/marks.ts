@@ -10,3 +10,9 @@ export const MANAGED_BY = { key: "app.kubernetes.io/managed-by", value: "falco-r
 export const TARGET = `${PREFIX}target`;
 /** Annotation on a node that we made unschedulable: the incident that it was for. */
 export const CORDONED = `${PREFIX}cordoned`;
+/** On a pod whose traffic is held to a list, with its own uid as value: what kubernetes:networkpolicy selects by. */
+export const RESTRICTED = `${PREFIX}restricted`;
+/** On a pod that is denied remote addresses, with its own uid as value: what calico:networkpolicy and cilium:networkpolicy select by. */
+export const DENIED = { calico: `${PREFIX}calico-denied`, cilium: `${PREFIX}cilium-denied` } as const;
+/** Annotation of a quarantined pod, for people: the labels that it had, as JSON. Undo goes by what the claim keeps. */
+export const ORIGINAL_LABELS = `${PREFIX}original-labels`;

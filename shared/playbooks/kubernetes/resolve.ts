@@ -2,10 +2,13 @@ import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import type { PodWorkload, Resolution } from "#shared/domain/workload.ts";
 import { claimed, isContainerId, sameContainer } from "#shared/playbooks/claims.ts";
+import { type ContainerFacts, isMirror, type PodFacts, podFacts } from "#shared/playbooks/kubernetes/facts.ts";
+import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
+import { topOwner } from "#shared/playbooks/kubernetes/owner.ts";
 import { type Look, lookAgain } from "#shared/playbooks/look-again.ts";
 import type { Needs } from "#shared/playbooks/playbook.ts";
 import type { Clock } from "#shared/ports/clock.ts";
-import type { PodFacts, Pods } from "#shared/ports/pods.ts";
+import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
 
 export const resolvePodNeeds: Needs = {
   iam: [],
@@ -21,9 +24,6 @@ export const resolvePodNeeds: Needs = {
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** Set by the kubelet on the API's image of a static pod. https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
-const MIRROR = "kubernetes.io/config.mirror";
-
 /** What the alert says of its pod. Each claim that is made must be true of the pod that is found. */
 interface Claims {
   readonly id: string;
@@ -38,11 +38,17 @@ interface Claims {
  * The pod with a current container whose id begins with the alert's: the one that the alert names or, unnamed, the only one on the alert's
  * node; with the alert's uid and on the sensor's node whenever the alert says them. A name alone never selects: StatefulSets reuse theirs.
  */
-export async function resolvePod(entry: QueueEntry, cluster: Cluster, pods: Pods, clock: Clock, signal: AbortSignal): Promise<Resolution> {
+export async function resolvePod(
+  entry: QueueEntry,
+  cluster: Cluster,
+  api: KubernetesApi,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Resolution> {
   const claims = claimsOf(entry);
   if ("because" in claims) return unverified(claims.because);
-  const node = claims.node ?? (await nodeOfSensor(entry.sensor.pod, pods, signal));
-  return await lookAgain(entry.alert, clock, signal, () => look({ ...claims, node }, cluster, pods, signal));
+  const node = claims.node ?? (await nodeOfSensor(entry.sensor.pod, api, signal));
+  return await lookAgain(entry.alert, clock, signal, () => look({ ...claims, node }, cluster, api, signal));
 }
 
 function claimsOf({ alert, sensor }: QueueEntry): Claims | { readonly because: string } {
@@ -65,56 +71,95 @@ function nodeOf(hostname: string | null, sensorPod: string | null): string | nul
 }
 
 /** Where Falco's own pod runs, when the shipper names it as `namespace/name`; the accused pod must be there, too. Null: it is not known. */
-async function nodeOfSensor(sensorPod: string | null, pods: Pods, signal: AbortSignal): Promise<string | null> {
+async function nodeOfSensor(sensorPod: string | null, api: KubernetesApi, signal: AbortSignal): Promise<string | null> {
   const [namespace, name, ...more] = sensorPod?.split("/") ?? [];
   if (!namespace || !name || more.length > 0 || !LABEL.test(namespace) || !SUBDOMAIN.test(name)) return null;
-  return (await pods.get(namespace, name, signal))?.node ?? null;
+  return (await podAt(namespace, name, api, signal))?.node ?? null;
+}
+
+async function podAt(namespace: string, name: string, api: KubernetesApi, signal: AbortSignal): Promise<PodFacts | null> {
+  const found = await api.get(POD, namespace, name, signal);
+  return found === null ? null : podFacts(found);
 }
 
 /** The pod that was resolved before, as it is now: found only with its uid and the very container that was accused. */
-export async function lookAtPod(former: PodWorkload, cluster: Cluster, pods: Pods, signal: AbortSignal): Promise<Resolution> {
+export async function lookAtPod(former: PodWorkload, cluster: Cluster, api: KubernetesApi, signal: AbortSignal): Promise<Resolution> {
   const { namespace, name, uid } = former;
-  const pod = await pods.get(namespace, name, signal);
+  const pod = await podAt(namespace, name, api, signal);
   if (pod === null || pod.uid !== uid) return unverified("the pod is gone");
   const claims: Claims = { id: former.container.id, namespace, name, uid, node: null };
-  return (await judge([pod], claims, cluster, pods, signal, "the pod that was accused")).resolution;
+  return (await judge([pod], claims, cluster, api, signal, "the pod that was accused")).resolution;
 }
 
-async function look(claims: Claims, cluster: Cluster, pods: Pods, signal: AbortSignal): Promise<Look> {
+async function look(claims: Claims, cluster: Cluster, api: KubernetesApi, signal: AbortSignal): Promise<Look> {
   const { namespace, name, node } = claims;
   if (namespace !== null && name !== null) {
-    const pod = await pods.get(namespace, name, signal);
+    const pod = await podAt(namespace, name, api, signal);
     if (pod === null) return sure(unverified(`there is no pod ${namespace}/${name} now`));
-    return judge([pod], claims, cluster, pods, signal, "the pod that the alert names");
+    return judge([pod], claims, cluster, api, signal, "the pod that the alert names");
   }
   if (node === null) return sure(unverified("the alert names neither its pod nor its node"));
   if (!SUBDOMAIN.test(node)) return sure(unverified("the alert's hostname is no node name"));
-  return judge(await pods.onNode(node, signal), claims, cluster, pods, signal, "exactly one pod on the alert's node");
+  const there = (await api.list(POD, { fields: `spec.nodeName=${node}` }, signal)) ?? [];
+  return judge(there.map(podFacts), claims, cluster, api, signal, "exactly one pod on the alert's node");
 }
 
 async function judge(
   candidates: readonly PodFacts[],
   claims: Claims,
   cluster: Cluster,
-  pods: Pods,
+  api: KubernetesApi,
   signal: AbortSignal,
   who: string,
 ): Promise<Look> {
-  const matches = candidates.flatMap((pod) =>
-    pod.containers.filter(({ id }) => sameContainer(claims.id, id)).map((container) => ({ pod, container })),
-  );
+  const matches = candidates.flatMap((pod) => pod.containers.flatMap((container) => matchOf(pod, container, claims)));
   const [match, second] = matches;
   if (match === undefined) return { resolution: unverified(noMatch(candidates, claims)), lagging: candidates.some(awaitsIds) };
   if (second !== undefined) return sure(unverified(`more than one container begins with ${claims.id}`));
-  const { pod, container } = match;
+  const { pod, container, id, isFormer } = match;
   const contradiction = contradicts(pod, claims);
   if (contradiction !== null) return sure(unverified(contradiction));
-  const workload: PodWorkload = {
+  // Another pod may have had a container of that id only by the alert's word; the same pod, by its uid, is who was accused.
+  if (isFormer && claims.uid === null)
+    return sure(unverified(`${pretty(pod)} had container ${claims.id} before its restart, and the alert says no uid`));
+  const workload = await workloadOf(pod, { name: container.name, id, image: container.image }, cluster, api, signal);
+  const ending = endingOf(pod);
+  if (ending !== null) return sure({ kind: "gone", workload, because: ending });
+  const also = claims.uid === null ? "" : ", and so does its uid";
+  const how = isFormer
+    ? `${who}: the uid is the alert's; the container has restarted since`
+    : `${who}: its containerID begins with the alert's container id${also}`;
+  return sure({ kind: "found", workload, how });
+}
+
+/** A container as the alert means it: the one that runs, or the one before its last restart. */
+interface Match {
+  readonly pod: PodFacts;
+  readonly container: ContainerFacts;
+  readonly id: string;
+  readonly isFormer: boolean;
+}
+
+function matchOf(pod: PodFacts, container: ContainerFacts, claims: Claims): readonly Match[] {
+  const { id, lastId } = container;
+  if (id !== null && sameContainer(claims.id, id)) return [{ pod, container, id, isFormer: false }];
+  return lastId !== null && sameContainer(claims.id, lastId) ? [{ pod, container, id: lastId, isFormer: true }] : [];
+}
+
+/** The pod as whoever decides about it sees it. */
+export async function workloadOf(
+  pod: PodFacts,
+  container: PodWorkload["container"],
+  cluster: Pick<Cluster, "name">,
+  api: KubernetesApi,
+  signal: AbortSignal,
+): Promise<PodWorkload> {
+  return {
     kind: "pod",
     cluster: cluster.name,
     uid: pod.uid,
-    owner: await pods.owner(pod, signal),
-    container: { name: container.name, id: container.id ?? "", image: container.image },
+    owner: await topOwner(pod.controller, pod.namespace, api, signal),
+    container,
     labels: pod.labels,
     namespace: pod.namespace,
     name: pod.name,
@@ -124,14 +169,12 @@ async function judge(
     serviceAccount: pod.serviceAccount,
     priorityClass: pod.priorityClass,
     hostNetwork: pod.hostNetwork,
-    mirror: Object.hasOwn(pod.annotations, MIRROR),
+    mirror: isMirror(pod),
     deleting: pod.deletionTimestamp !== null,
   };
-  const ending = endingOf(pod);
-  if (ending !== null) return sure({ kind: "gone", workload, because: ending });
-  const also = claims.uid === null ? "" : ", and so does its uid";
-  return sure({ kind: "found", workload, how: `${who}: its containerID begins with the alert's container id${also}` });
 }
+
+const pretty = ({ namespace, name }: PodFacts): string => `pod ${namespace}/${name}`;
 
 function noMatch([only, ...others]: readonly PodFacts[], { id, name, uid }: Claims): string {
   if (only === undefined || others.length > 0 || name === null) return `no pod on the alert's node has a container ${id} now`;
@@ -140,13 +183,12 @@ function noMatch([only, ...others]: readonly PodFacts[], { id, name, uid }: Clai
 }
 
 function contradicts(pod: PodFacts, { namespace, name, uid, node }: Claims): string | null {
-  const pretty = `pod ${pod.namespace}/${pod.name}`;
-  if (uid !== null && uid !== pod.uid) return `${pretty} has another uid than the alert's`;
-  if (namespace !== null && namespace !== pod.namespace) return `${pretty} is in another namespace than the alert's`;
-  if (name !== null && name !== pod.name) return `${pretty} has another name than the alert's`;
-  if (pod.node === null) return `${pretty} is on no node`;
+  if (uid !== null && uid !== pod.uid) return `${pretty(pod)} has another uid than the alert's`;
+  if (namespace !== null && namespace !== pod.namespace) return `${pretty(pod)} is in another namespace than the alert's`;
+  if (name !== null && name !== pod.name) return `${pretty(pod)} has another name than the alert's`;
+  if (pod.node === null) return `${pretty(pod)} is on no node`;
   if (node !== null && !sameHost(node, pod.node))
-    return `${pretty} is on node ${pod.node}, not where the alert's sensor is (Falco's hostname must be the node's name: FALCO_HOSTNAME)`;
+    return `${pretty(pod)} is on node ${pod.node}, not where the alert's sensor is (Falco's hostname must be the node's name: FALCO_HOSTNAME)`;
   return null;
 }
 

@@ -1,0 +1,13 @@
+/** One request. `verb` and `resource` are RBAC's. */
+export interface Ask {
+  readonly verb: "get" | "list" | "create" | "patch" | "delete";
+  readonly resource: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfterMs: number | null;
+}
