@@ -12,6 +12,8 @@ export interface Audited {
   readonly name: string | null;
   /** Precondition of a delete or an eviction; null: it had none. */
   readonly uid: string | null;
+  /** Nothing was stored. */
+  readonly dryRun: boolean;
   /** HTTP. */
   readonly status: number;
 }
@@ -48,18 +50,20 @@ export function readAudit(file: string): readonly Audited[] {
 /** https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event */
 interface Event {
   readonly verb: string;
+  readonly requestURI: string;
   readonly user?: { readonly username?: string };
   readonly objectRef?: { readonly resource?: string; readonly subresource?: string; readonly namespace?: string; readonly name?: string };
   readonly responseStatus?: { readonly code?: number };
   readonly requestObject?: Options & { readonly deleteOptions?: Options };
 }
 interface Options {
+  readonly dryRun?: readonly string[];
   readonly preconditions?: { readonly uid?: string };
 }
 
-function audited({ verb, user, objectRef = {}, responseStatus, requestObject }: Event): Audited {
+function audited({ verb, requestURI, user, objectRef = {}, responseStatus, requestObject }: Event): Audited {
   const { resource = "", subresource, namespace = null, name = null } = objectRef;
-  const { preconditions } = requestObject?.deleteOptions ?? requestObject ?? {};
+  const { preconditions, dryRun = [] } = requestObject?.deleteOptions ?? requestObject ?? {};
   return {
     user: user?.username ?? "",
     verb,
@@ -67,6 +71,7 @@ function audited({ verb, user, objectRef = {}, responseStatus, requestObject }: 
     namespace,
     name,
     uid: preconditions?.uid ?? null,
+    dryRun: dryRun.length > 0 || new URL(requestURI, "https://server").searchParams.has("dryRun"),
     status: responseStatus?.code ?? 0,
   };
 }
