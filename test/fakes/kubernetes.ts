@@ -205,7 +205,8 @@ export class FakeKubernetes implements KubernetesApi {
     } = {},
   ): KubeObject {
     const { labels = {}, annotations = {}, spec = {} } = more;
-    return this.put(NODE, { metadata: { name, labels, annotations }, spec: { ...spec } } as never);
+    const status = { conditions: [{ type: "Ready", status: "True" }] };
+    return this.put(NODE, { metadata: { name, labels, annotations }, spec: { ...spec }, status } as never);
   }
 
   /** The CRD of this kind is installed (or not). */
