@@ -1,4 +1,4 @@
-import { MANAGED_BY, PREFIX } from "#shared/playbooks/kubernetes/marks.ts";
+import { INCIDENT, MANAGED_BY, PREFIX } from "#shared/playbooks/kubernetes/marks.ts";
 import { all, any, list, map, not, oneOf, sameBut, text } from "./cel.ts";
 import type { Names } from "./names.ts";
 import { type Manifest, metadata } from "./roles.ts";
@@ -243,6 +243,17 @@ const BOUNDS: readonly Bound[] = [
       {
         holds: any("dyn(object).?spec.?replicas.orValue(0) == 0", "dyn(oldObject).?spec.?replicas.orValue(0) == 0"),
         message: "replicas may be set to zero, or from zero back",
+      },
+    ],
+  },
+  {
+    name: "accounts",
+    on: on("/serviceaccounts"),
+    operations: ["CREATE"],
+    checks: [
+      {
+        holds: `${text(INCIDENT)} in object.metadata.?annotations.orValue({})`,
+        message: `a ServiceAccount is only made anew, with the incident for which it is (${INCIDENT})`,
       },
     ],
   },
