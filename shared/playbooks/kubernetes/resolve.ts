@@ -20,7 +20,7 @@ export const resolvePodNeeds: Needs = {
   ],
 };
 
-/** To see again a pod that was found before. */
+/** To see again a pod that was found before (infra/rbac/declared.ts). @public */
 export const lookAtPodNeeds: Needs = {
   ...resolvePodNeeds,
   rbac: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }, ...resolvePodNeeds.rbac.slice(1)],
