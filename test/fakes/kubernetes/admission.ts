@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { list, object, text } from "#shared/playbooks/kubernetes/facts.ts";
 import { DEPLOYMENT, JOB, POD, REPLICA_SET, RESOURCE_QUOTA, STATEFUL_SET } from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Json, Kind, KubeObject } from "#shared/ports/kubernetes.ts";
-import type { FakeCluster } from "./cluster.ts";
+import type { Cluster } from "./parts.ts";
 
 /** What the server fills in of an object that is made. */
 export function defaulted(kind: Kind, made: KubeObject): KubeObject {
@@ -26,7 +26,7 @@ export function defaulted(kind: Kind, made: KubeObject): KubeObject {
 }
 
 /** Why one more of the kind is too many; null: it is not. https://kubernetes.io/docs/concepts/policy/resource-quotas/ */
-export function overQuota(cluster: FakeCluster, kind: Kind, namespace: string | null, name: string): string | null {
+export function overQuota(cluster: Cluster, kind: Kind, namespace: string | null, name: string): string | null {
   const counted = kind.group === "" ? kind.resource : `${kind.resource}.${kind.group}`;
   const used = cluster.all(kind).filter((one) => one.metadata.namespace === namespace && !hasEnded(one)).length;
   for (const { metadata, spec } of cluster.all(RESOURCE_QUOTA)) {

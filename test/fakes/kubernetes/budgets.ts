@@ -2,14 +2,14 @@ import { object, podFacts, text, whole } from "#shared/playbooks/kubernetes/fact
 import { POD, POD_DISRUPTION_BUDGET } from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Evicted, KubeObject } from "#shared/ports/kubernetes.ts";
 import { hasEnded } from "./admission.ts";
-import type { FakeCluster } from "./cluster.ts";
+import type { Cluster } from "./parts.ts";
 import { matches } from "./selectors.ts";
 
 const selects = ({ metadata, spec }: KubeObject, pod: KubeObject): boolean =>
   metadata.namespace === pod.metadata.namespace && matches(spec?.["selector"], pod.metadata.labels);
 
 /** What budgets say to an eviction; null: nothing against it. They are asked before the uid is, and one that allowed it is spent then. */
-export function spend(cluster: FakeCluster, pod: KubeObject, dryRun: boolean): Extract<Evicted, { kind: "budget" | "budgets" }> | null {
+export function spend(cluster: Cluster, pod: KubeObject, dryRun: boolean): Extract<Evicted, { kind: "budget" | "budgets" }> | null {
   if (hasEnded(pod) || pod.status?.["phase"] === "Pending" || pod.metadata.deletionTimestamp !== undefined) return null;
   const [budget, another] = cluster.all(POD_DISRUPTION_BUDGET).filter((one) => selects(one, pod));
   if (budget === undefined) return null;
@@ -32,7 +32,7 @@ export function spend(cluster: FakeCluster, pod: KubeObject, dryRun: boolean): E
 const isCounted = ({ spec = {} }: KubeObject): boolean => spec["minAvailable"] !== undefined || spec["maxUnavailable"] !== undefined;
 
 /** What the disruption controller writes: pods that somebody may be about to evict count as not healthy until they are gone. */
-export function recount(cluster: FakeCluster): void {
+export function recount(cluster: Cluster): void {
   for (const budget of cluster.all(POD_DISRUPTION_BUDGET).filter(isCounted)) {
     const { spec = {}, status = {} } = budget;
     const pods = cluster.all(POD).filter((pod) => selects(budget, pod));

@@ -1,26 +1,24 @@
 import type { Owner } from "#shared/domain/workload.ts";
 import { type PodFacts, podFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import * as kinds from "#shared/playbooks/kubernetes/kinds.ts";
-import type { Json, Kind, KubeObject, Metadata, NewObject } from "#shared/ports/kubernetes.ts";
+import type { Kind, KubeObject } from "#shared/ports/kubernetes.ts";
 import { reconcile } from "./controllers.ts";
+import type { Cluster, Given, Wanted } from "./parts.ts";
 import { apiVersionOf, BEGAN, bare, podObject, reference, uid } from "./pod-object.ts";
-
-type Wanted = Partial<PodFacts> & { readonly containerNames?: readonly string[]; readonly spec?: Json };
 
 const { POD, NODE } = kinds;
 /** What every cluster serves; CRDs only when they are installed: `serve`. */
 const CRD_GROUPS = ["cilium.io", "crd.projectcalico.org", "keda.sh"];
 
 /** What is in one cluster, with its controllers: they work at each `tick`. A deleted pod terminates for `ticksToGo` ticks. */
-export class FakeCluster {
-  readonly objects = new Map<string, { readonly kind: Kind; object: KubeObject; ticksLeft: number }>();
+export class FakeCluster implements Cluster {
+  readonly objects: Cluster["objects"] = new Map();
   readonly #known = new Map<string, { readonly owner: Owner; readonly parent: Owner | null }>();
   /** `group/resource` of all kinds that are served. */
   readonly served = new Set<string>();
   readonly logTexts = new Map<string, string>();
   readonly namespacesGone = new Set<string>();
-  /** Controller uid -> the pods that it has made, for the names and nodes of those that replace them. */
-  readonly members = new Map<string, { readonly name: string; readonly node: string | null }[]>();
+  readonly members: Cluster["members"] = new Map();
   #made = 0;
   #version = 1;
   ticksToGo = 1;
@@ -112,7 +110,7 @@ export class FakeCluster {
   }
 
   /** Any object, as it is to be; uid and version are made where they are missing. */
-  put(kind: Kind, object: NewObject | KubeObject | { readonly metadata: Partial<Metadata> & { readonly name: string } }): KubeObject {
+  put(kind: Kind, object: Given): KubeObject {
     const { metadata } = object as KubeObject;
     const namespace = kind.namespaced ? (metadata.namespace ?? "shop") : null;
     const whole = {

@@ -1,6 +1,6 @@
 import * as kinds from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Kind, KubeObject } from "#shared/ports/kubernetes.ts";
-import type { FakeCluster } from "./cluster.ts";
+import type { Cluster } from "./parts.ts";
 import { apiVersionOf, BEGAN } from "./pod-object.ts";
 
 /** Holds an owner until those whom it owned are gone. */
@@ -8,7 +8,7 @@ export const FOREGROUND = "foregroundDeletion";
 const KNOWN = new Set(Object.values(kinds).map((kind) => `${apiVersionOf(kind)} ${kind.kind}`));
 
 /** What the garbage collector does: whose owners are all gone goes, too. Owners of a kind that nobody knows are never missed. */
-export function collect(cluster: FakeCluster): void {
+export function collect(cluster: Cluster): void {
   const all = [...cluster.objects.values()];
   const uids = new Set(all.map(({ object }) => object.metadata.uid));
   const going = new Set(
@@ -29,7 +29,7 @@ export function collect(cluster: FakeCluster): void {
 }
 
 /** Pods terminate, and whatever has a finalizer waits; all else is gone at once. */
-export function remove(cluster: FakeCluster, kind: Kind, object: KubeObject, finalizers = object.metadata.finalizers ?? []): void {
+export function remove(cluster: Cluster, kind: Kind, object: KubeObject, finalizers = object.metadata.finalizers ?? []): void {
   const { deletionTimestamp } = object.metadata;
   if (deletionTimestamp !== undefined) return;
   const isPodOnNode = kind === kinds.POD && object.spec?.["nodeName"] !== undefined && !ENDED.includes(String(object.status?.["phase"]));
@@ -39,12 +39,12 @@ export function remove(cluster: FakeCluster, kind: Kind, object: KubeObject, fin
 const ENDED = ["Succeeded", "Failed"];
 
 /** Those whom it owned are nobody's from now on. */
-export function orphan(cluster: FakeCluster, uid: string): void {
+export function orphan(cluster: Cluster, uid: string): void {
   for (const { kind, object } of ownedBy(cluster, uid)) {
     const ownerReferences = object.metadata.ownerReferences?.filter((one) => one.uid !== uid) ?? [];
     cluster.put(kind, { ...object, metadata: { ...object.metadata, ownerReferences } });
   }
 }
 
-const ownedBy = (cluster: FakeCluster, uid: string) =>
+const ownedBy = (cluster: Cluster, uid: string) =>
   [...cluster.objects.values()].filter(({ object }) => object.metadata.ownerReferences?.some((one) => one.uid === uid));

@@ -4,14 +4,14 @@ import { DAEMON_SET, DEPLOYMENT, JOB, NODE, POD, REPLICA_SET, STATEFUL_SET } fro
 import type { Json, Kind, KubeObject } from "#shared/ports/kubernetes.ts";
 import { hasEnded, overQuota } from "./admission.ts";
 import { recount } from "./budgets.ts";
-import type { FakeCluster } from "./cluster.ts";
 import { collect, remove } from "./collector.ts";
 import { end, start } from "./kubelet.ts";
+import type { Cluster, Wanted } from "./parts.ts";
 import { apiVersionOf, hex, reference } from "./pod-object.ts";
 import { isWithin, matches } from "./selectors.ts";
 
 /** One round of what kubelet, garbage collector and controllers do. */
-export function reconcile(cluster: FakeCluster): void {
+export function reconcile(cluster: Cluster): void {
   end(cluster);
   start(cluster);
   collect(cluster);
@@ -22,7 +22,7 @@ export function reconcile(cluster: FakeCluster): void {
 }
 
 /** A Deployment's ReplicaSet is there, and has the count that the Deployment has. */
-function deploy(cluster: FakeCluster, { metadata, spec = {} }: KubeObject): void {
+function deploy(cluster: Cluster, { metadata, spec = {} }: KubeObject): void {
   if (metadata.deletionTimestamp !== undefined) return;
   const { namespace = "", name, uid } = metadata;
   const replicas = spec["replicas"];
@@ -48,7 +48,7 @@ function deploy(cluster: FakeCluster, { metadata, spec = {} }: KubeObject): void
   });
 }
 
-function keep(cluster: FakeCluster, kind: Kind, controller: KubeObject): void {
+function keep(cluster: Cluster, kind: Kind, controller: KubeObject): void {
   const { metadata, spec = {} } = controller;
   const owner = { kind: kind.kind, name: metadata.name, uid: metadata.uid, apiVersion: apiVersionOf(kind) };
   claim(cluster, owner, spec, metadata.namespace ?? "");
@@ -65,7 +65,7 @@ function keep(cluster: FakeCluster, kind: Kind, controller: KubeObject): void {
 }
 
 /** Pods that the selector no longer has are let go, and those without a controller that it has are taken. */
-function claim(cluster: FakeCluster, owner: Owner, { selector }: Json, namespace: string): void {
+function claim(cluster: Cluster, owner: Owner, { selector }: Json, namespace: string): void {
   if (selector === undefined) return;
   for (const pod of cluster.all(POD)) {
     const { metadata } = pod;
@@ -81,7 +81,7 @@ function claim(cluster: FakeCluster, owner: Owner, { selector }: Json, namespace
 }
 
 /** A DaemonSet's pod on each node that it is for, cordoned or not. */
-function everywhere(cluster: FakeCluster, daemonSet: KubeObject, owner: Owner, owned: readonly KubeObject[]): void {
+function everywhere(cluster: Cluster, daemonSet: KubeObject, owner: Owner, owned: readonly KubeObject[]): void {
   const { labels, spec } = templateOf(daemonSet);
   for (const node of cluster.all(NODE)) {
     const isThere = owned.some((pod) => pod.spec?.["nodeName"] === node.metadata.name && pod.metadata.deletionTimestamp === undefined);
@@ -91,7 +91,7 @@ function everywhere(cluster: FakeCluster, daemonSet: KubeObject, owner: Owner, o
 }
 
 /** From the template; a StatefulSet's has the same name again. False: not now. */
-function replace(cluster: FakeCluster, kind: Kind, controller: KubeObject, owner: Owner, wanted: number): boolean {
+function replace(cluster: Cluster, kind: Kind, controller: KubeObject, owner: Owner, wanted: number): boolean {
   const { labels, spec } = templateOf(controller);
   const taken = new Set(cluster.all(POD).map((pod) => pod.metadata.name));
   const members = cluster.members.get(controller.metadata.uid) ?? [];
@@ -113,7 +113,7 @@ function replace(cluster: FakeCluster, kind: Kind, controller: KubeObject, owner
   return made;
 }
 
-function born(cluster: FakeCluster, { metadata }: KubeObject, pod: Parameters<FakeCluster["born"]>[0]): boolean {
+function born(cluster: Cluster, { metadata }: KubeObject, pod: Wanted): boolean {
   const namespace = metadata.namespace ?? "";
   if (overQuota(cluster, POD, namespace, metadata.name) !== null) return false;
   cluster.born({ ...pod, namespace });
@@ -121,7 +121,7 @@ function born(cluster: FakeCluster, { metadata }: KubeObject, pod: Parameters<Fa
 }
 
 /** Where it was, or, when that node is cordoned, on one that is not; a DaemonSet's pod comes back all the same. */
-function placed(cluster: FakeCluster, kind: Kind, was: string | null): string | null {
+function placed(cluster: Cluster, kind: Kind, was: string | null): string | null {
   const isCordoned = (name: string): boolean => cluster.object(NODE, null, name)?.spec?.["unschedulable"] === true;
   if (kind === DAEMON_SET || !isCordoned(was ?? "node-1")) return was;
   return cluster.all(NODE).find(({ metadata }) => !isCordoned(metadata.name))?.metadata.name ?? was;
