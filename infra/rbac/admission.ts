@@ -236,6 +236,17 @@ const BOUNDS: readonly Bound[] = [
     ],
   },
   {
+    name: "serviceaccounts",
+    on: on("/serviceaccounts"),
+    operations: ["CREATE"],
+    checks: [
+      {
+        holds: `${map("object", "metadata", "annotations")}[?${text(INCIDENT)}].orValue('').matches('^[0-9a-f]{16}$')`,
+        message: `a ServiceAccount is only made anew, and says by its annotation ${INCIDENT} for which incident`,
+      },
+    ],
+  },
+  {
     name: "scale",
     on: on("apps/deployments/scale", "apps/statefulsets/scale", "apps/replicasets/scale"),
     operations: ["UPDATE"],
