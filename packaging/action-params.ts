@@ -32,6 +32,7 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload; readonl
     ...verified,
     container,
     kind: "pod",
+    owner: { kind: "Deployment", name: "sample", uid: "00000000-0000-4000-8000-000000000001", apiVersion: "apps/v1" },
     uid: "00000000-0000-4000-8000-000000000000",
     namespace: "sample",
     name: "sample",

@@ -29,13 +29,16 @@ export const uidIn = (kept: Kept): string => {
   return uid;
 };
 
-const isOurs = ({ annotations }: NodeFacts, incident: string): boolean => annotations[CORDONED] === incident;
+/** By an action of this incident. */
+export const isMarked = ({ annotations }: NodeFacts, incident: string): boolean => annotations[CORDONED] === incident;
 
 const cordoned =
   (incident: string) =>
   (found: KubeObject): Wish => {
     const node = nodeFacts(found);
-    if (node.unschedulable) return isOurs(node, incident) ? [] : { because: `somebody cordoned node ${node.name} meanwhile: it stands` };
+    const marked = isMarked(node, incident);
+    if (node.unschedulable) return marked ? [] : { because: `somebody cordoned node ${node.name} meanwhile: it stands` };
+    if (marked) return { because: `somebody made node ${node.name} schedulable again after we cordoned it: it stands` };
     return [
       { op: "add", path: "/spec/unschedulable", value: true },
       ...setKeys("annotations", node.annotations, { [CORDONED]: incident, ...SHIELDS }),
@@ -70,9 +73,9 @@ export async function seenCordoned(
 ): Promise<Verification> {
   const node = await nodeNow(name, uidIn(kept), api, signal);
   if (node === null) return { kind: "unknown", because: `node ${name} has left the cluster` };
-  if (node.unschedulable && isOurs(node, incident)) return { kind: "done", because: `node ${name} is cordoned` };
+  if (node.unschedulable && isMarked(node, incident)) return { kind: "done", because: `node ${name} is cordoned` };
   if (node.unschedulable) return { kind: "unknown", because: `node ${name} is cordoned, and not by us: our mark is not there` };
-  return isOurs(node, incident)
+  return isMarked(node, incident)
     ? { kind: "unknown", because: `somebody made node ${name} schedulable again since: our mark is still there` }
     : { kind: "pending", begun: false, because: `node ${name} is not cordoned` };
 }
@@ -81,7 +84,7 @@ export async function seenCordoned(
 export async function uncordon(name: string, incident: string, kept: Kept, api: KubernetesApi, signal: AbortSignal): Promise<Undoing> {
   const node = await nodeNow(name, uidIn(kept), api, signal);
   if (node === null) return { kind: "nothing", because: `node ${name} has left the cluster` };
-  if (!isOurs(node, incident)) return notOurs(node);
+  if (!isMarked(node, incident)) return notOurs(node);
   const answer = await patchGuarded(NODE, { namespace: null, name, uid: node.uid }, uncordoned(incident, kept), api, signal);
   if (answer.kind === "gone") return { kind: "nothing", because: `node ${name} has left the cluster` };
   if (answer.kind === "rejected" || answer.kind === "objected")
@@ -98,7 +101,7 @@ const uncordoned =
   (incident: string, kept: Kept) =>
   (found: KubeObject): Wish => {
     const node = nodeFacts(found);
-    if (!isOurs(node, incident)) return { because: "somebody took our mark off meanwhile" };
+    if (!isMarked(node, incident)) return { because: "somebody took our mark off meanwhile" };
     const back = Object.entries(formerIn(kept)).filter(([key]) => node.annotations[key] === SHIELDS[key]);
     return [
       ...(node.unschedulable ? [{ op: "remove", path: "/spec/unschedulable" } as const] : []),

@@ -1,21 +1,19 @@
 import type { ActionName } from "#shared/domain/action.ts";
 import type { PodWorkload, Workload } from "#shared/domain/workload.ts";
-import { type PodFacts, podFacts } from "#shared/playbooks/kubernetes/facts.ts";
+import { isMirror, type PodFacts, podFacts, whole } from "#shared/playbooks/kubernetes/facts.ts";
+import { titleOf } from "#shared/playbooks/kubernetes/family.ts";
 import { podNow } from "#shared/playbooks/kubernetes/guarded.ts";
-import { belowFloor, floorIn, MIN_HEALTHY } from "#shared/playbooks/kubernetes/healthy.ts";
+import { floorIn, MIN_HEALTHY, tooFew } from "#shared/playbooks/kubernetes/healthy.ts";
 import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
-import { type Bounds, wholeNumber } from "#shared/playbooks/params.ts";
-import { type Params, type Plan, type Planning, type Reach, refused, unknownParam, type Verification } from "#shared/playbooks/playbook.ts";
-import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
+import type { Needs, Params, Plan, Preparation, Reach, Verification } from "#shared/playbooks/playbook.ts";
+import { unknownParam } from "#shared/playbooks/playbook.ts";
+import { at, few } from "#shared/playbooks/words.ts";
+import type { KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
+
+/** What kubernetes:terminate and kubernetes:evict have in common: whom they spare, what they tell, and how the end of a pod looks. */
 
 /** 0 would be a forced delete: the object goes at once and no kubelet confirms that the containers stopped. */
-const GRACE: Bounds = {
-  key: "grace_period_seconds",
-  min: 1,
-  max: 300,
-  preset: 1,
-  unit: "seconds (0 would force it, and nothing would confirm that it stopped)",
-};
+const GRACE = { key: "grace_period_seconds", min: 1, max: 300, preset: 1 } as const;
 
 /** Falco Talon's guards: true = leave pods of that owner kind alone. */
 const IGNORES = [
@@ -25,65 +23,137 @@ const IGNORES = [
 ] as const;
 
 const KNOWN = [GRACE.key, ...IGNORES.map(({ key }) => key), MIN_HEALTHY];
+const MIRRORS = "the pod mirrors a static pod: the kubelet recreates it and the API cannot control it; next best: kubernetes:cordon";
 
-/** The plan to end a pod, by delete or eviction: the parameters with their bounds checked. */
-export function planToEnd(name: ActionName, does: string, workload: Workload, params: Params, occasion: Plan["occasion"]): Planning {
-  if (workload.kind !== "pod") return refused(`${name} ${does} pods, and the target is a ${workload.kind}`);
+/** min_healthy_replicas is counted among what the owner has: to look at it is all that owners are read for. */
+export const endingNeeds: Needs["rbac"] = [
+  { apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] },
+  { apiGroups: ["apps"], resources: ["deployments", "replicasets", "statefulsets", "daemonsets"], verbs: ["get"] },
+  { apiGroups: ["batch"], resources: ["jobs"], verbs: ["get"] },
+];
+
+/** The pod and the parameters that ending it needs, or why it is left alone. */
+export function aimToEnd(
+  name: ActionName,
+  workload: Workload,
+  params: Params,
+): { readonly workload: PodWorkload; readonly params: Params } | string {
+  if (workload.kind !== "pod") return `${name} ends pods, and the target is a ${workload.kind}`;
   const strange = unknownParam(params, KNOWN);
-  if (strange !== null) return refused(`${name}: ${strange}`);
-  if (workload.mirror) return refused("the pod mirrors a static pod: the kubelet recreates it and the API cannot control it");
+  if (strange !== null) return `${name}: ${strange}`;
+  if (workload.mirror) return MIRRORS;
   const wrong = IGNORES.find(({ key }) => params[key] !== undefined && typeof params[key] !== "boolean");
-  if (wrong !== undefined) return refused(`${wrong.key} must be true or false`);
+  if (wrong !== undefined) return `${wrong.key} must be true or false`;
   const spared = IGNORES.find(({ key, spares }) => params[key] === true && spares(workload));
-  if (spared !== undefined) return refused(`${spared.key} is set and this is ${spared.what}`);
-  const grace = wholeNumber(params, GRACE);
-  if (typeof grace === "string") return refused(grace);
+  if (spared !== undefined) return `${spared.key} is set and this is ${spared.what}`;
   const floor = floorIn(params);
-  if (typeof floor === "string") return refused(floor);
-  const kept = floor === null ? {} : { [MIN_HEALTHY]: String(params[MIN_HEALTHY]) };
-  return { kind: "planned", plan: { action: name, workload, params: { [GRACE.key]: grace, ...kept }, occasion } };
+  if (floor !== null && "because" in floor) return floor.because;
+  const grace = graceSeconds(params);
+  if (typeof grace === "string") return grace;
+  const least = params[MIN_HEALTHY];
+  return { workload, params: { [GRACE.key]: grace, ...(least === undefined ? {} : { [MIN_HEALTHY]: least }) } };
 }
 
-export function graceOf({ action, params }: Plan): number {
-  const grace = wholeNumber(params, GRACE);
-  if (typeof grace === "string") throw new Error(`a plan of ${action} is unbounded: ${grace}`);
+/** Whole seconds within the bounds, or why not. */
+function graceSeconds(params: Params): number | string {
+  const given = params[GRACE.key] ?? GRACE.preset;
+  const seconds = typeof given === "string" && /^\d{1,6}$/.test(given) ? Number(given) : given;
+  if (typeof seconds !== "number" || !Number.isInteger(seconds)) return `${GRACE.key} must be a whole number of seconds`;
+  if (seconds < GRACE.min) return `${GRACE.key} must be at least ${GRACE.min}: 0 forces the delete and nothing confirms that it stopped`;
+  if (seconds > GRACE.max) return `${GRACE.key} must be at most ${GRACE.max}`;
+  return seconds;
+}
+
+export function graceOf(plan: Plan): number {
+  const grace = graceSeconds(plan.params);
+  if (typeof grace === "string") throw new Error(`a plan of ${plan.action} is unbounded: ${grace}`);
   return grace;
 }
 
-/** The pod of a plan of this playbook. A plan of another one is a bug. */
-export function podOf({ action, workload }: Plan, name: ActionName): PodWorkload {
-  if (workload.kind !== "pod") throw new Error(`a plan of ${name} holds a ${workload.kind}`);
-  if (action !== name) throw new Error(`${name} was given a plan of ${action}`);
+export function podIn({ action, workload }: Plan): PodWorkload {
+  if (workload.kind !== "pod") throw new Error(`a plan of ${action} holds a ${workload.kind}`);
   return workload;
 }
 
-/** The pod as it is now, when it may be ended; or what there is to say instead. */
-export async function mayEnd(
-  plan: Plan,
-  api: KubernetesApi,
-  signal: AbortSignal,
-): Promise<{ readonly pod: PodFacts } | { readonly kind: "nothing" | "refused"; readonly because: string }> {
-  const found = await podNow(podOf(plan, plan.action), api, signal);
+/** What the server says to a rehearsal; null: it would do it. */
+export type Rehearsal = (api: KubernetesApi) => Promise<Extract<Preparation, { readonly because: string }> | null>;
+
+/** Looks at the pod as it is now and at what it would leave behind, and asks the server whether it would end it. */
+export async function prepareToEnd(plan: Plan, rehearse: Rehearsal, { cluster, access }: Reach, signal: AbortSignal): Promise<Preparation> {
+  const api = await access.kubernetes(cluster);
+  const found = await podNow(podIn(plan), api, signal);
   if (found === null) return { kind: "nothing", because: "the pod is gone" };
   const pod = podFacts(found);
-  if (pod.deletionTimestamp !== null) return { kind: "nothing", because: "the pod is already being deleted" };
-  const floor = floorIn(plan.params);
-  if (typeof floor === "string") throw new Error(`a plan of ${plan.action} is unbounded: ${floor}`);
-  const because = floor === null ? null : await belowFloor(floor, pod, api, signal);
-  return because === null ? { pod } : { kind: "refused", because };
+  if (isMirror(pod)) return { kind: "refused", because: MIRRORS };
+  const ending = endingOf(found);
+  if (ending !== null && ending.seconds <= graceOf(plan))
+    return { kind: "nothing", because: `the pod is already being deleted, until ${ending.until}` };
+  const short = await shortOf(plan, pod, api, signal);
+  if (short !== null) return { kind: "refused", because: short };
+  const answer = await rehearse(api);
+  if (answer !== null) return answer;
+  const hurried =
+    ending === null
+      ? []
+      : [
+          `The pod was already being deleted, with ${ending.seconds} s of grace, until ${ending.until}: this shortens it, which a kubelet may not notice.`,
+        ];
+  return { kind: "ready", kept: {}, remarks: [...hurried, replacement(pod), ...heldBy(pod)] };
 }
 
-/** Finalizers are their owners' word: never taken off. */
-export const remarksOn = ({ finalizers }: PodFacts): readonly string[] =>
+async function shortOf(plan: Plan, pod: PodFacts, api: KubernetesApi, signal: AbortSignal): Promise<string | null> {
+  const floor = floorIn(plan.params);
+  if (floor !== null && "because" in floor) throw new Error(`a plan of ${plan.action} has no floor: ${floor.because}`);
+  return floor === null ? null : await tooFew(pod, floor, api, signal);
+}
+
+/** The same again right before the end: since it was prepared, others of its owner may have ended. Of a pod that is on its way, nothing is asked. */
+export async function fallenShort(plan: Plan, api: KubernetesApi, signal: AbortSignal): Promise<string | null> {
+  if (plan.params[MIN_HEALTHY] === undefined) return null;
+  const found = await podNow(podIn(plan), api, signal);
+  return found === null || found.metadata.deletionTimestamp !== undefined ? null : await shortOf(plan, podFacts(found), api, signal);
+}
+
+/** Grace of a pod that is being deleted; the timestamp is when it is over. */
+function endingOf({ metadata }: KubeObject): { readonly seconds: number; readonly until: string } | null {
+  const ms = Date.parse(metadata.deletionTimestamp ?? "");
+  if (Number.isNaN(ms)) return null;
+  return { seconds: whole(metadata.deletionGracePeriodSeconds) ?? 0, until: at(ms) };
+}
+
+const HOLE = "with the same image and hole";
+
+function replacement({ controller }: PodFacts): string {
+  if (controller === null) return "No controller owns the pod: nothing replaces it.";
+  const who = titleOf(controller);
+  switch (controller.kind) {
+    case "StatefulSet":
+      return `${who} starts another of the same name, ${HOLE}.`;
+    case "DaemonSet":
+      return `${who} starts another on the same node, ${HOLE}.`;
+    case "Job":
+      return `${who} may run its work again, ${HOLE}, as often as its backoffLimit allows.`;
+    case "ReplicaSet":
+      return `${who} starts another, ${HOLE}.`;
+    default:
+      return `${who} may start another, ${HOLE}.`;
+  }
+}
+
+const heldBy = ({ finalizers }: PodFacts): readonly string[] =>
   finalizers.length === 0
     ? []
-    : ["It has finalizers: its containers stop, and the object stays Terminating until those who set them take them off."];
+    : [
+        `Its containers stop, and the object stays until somebody removes its finalizers (${few(finalizers.map(cut), 3)}): that is never done here.`,
+      ];
 
-/** Is the pod gone, as far as the world shows? */
-export async function seenGone(plan: Plan, { cluster, access }: Reach, signal: AbortSignal): Promise<Verification> {
-  const api = await access.kubernetes(cluster);
-  const { namespace, name, uid } = podOf(plan, plan.action);
-  const found = await api.get(POD, namespace, name, signal);
+/** Names that others have given, as short as a person reads them. */
+const cut = (name: string): string => name.slice(0, 63);
+
+/** Has the pod ended? */
+export async function seenEnding(plan: Plan, { cluster, access }: Reach, signal: AbortSignal): Promise<Verification> {
+  const { namespace, name, uid } = podIn(plan);
+  const found = await (await access.kubernetes(cluster)).get(POD, namespace, name, signal);
   if (found === null) return { kind: "done", because: "the pod is gone" };
   const pod = podFacts(found);
   if (pod.uid !== uid) return { kind: "done", because: "the pod is gone; another pod has its name" };
@@ -92,3 +162,9 @@ export async function seenGone(plan: Plan, { cluster, access }: Reach, signal: A
     ? { kind: "pending", begun: true, because: "the pod is terminating and a container of it still runs" }
     : { kind: "pending", begun: true, because: "the pod's containers have stopped; the kubelet or a finalizer still holds the object" };
 }
+
+export const SUCCESSOR = "another pod has the name: the accused one is gone, and its successor was not touched";
+export const NO_UNDO = {
+  possible: false,
+  because: "a deleted pod does not come back; its controller, if it has one, makes a replacement",
+} as const;

@@ -1,57 +1,71 @@
-import { graceOf, mayEnd, planToEnd, podOf, remarksOn, seenGone } from "#shared/playbooks/kubernetes/ending.ts";
-import { healthyNeeds } from "#shared/playbooks/kubernetes/healthy.ts";
-import type { Playbook } from "#shared/playbooks/playbook.ts";
-import type { Evicted } from "#shared/ports/kubernetes.ts";
+import {
+  aimToEnd,
+  endingNeeds,
+  fallenShort,
+  graceOf,
+  NO_UNDO,
+  podIn,
+  prepareToEnd,
+  SUCCESSOR,
+  seenEnding,
+} from "#shared/playbooks/kubernetes/ending.ts";
+import { type Plan, type Playbook, refused } from "#shared/playbooks/playbook.ts";
+import type { Evicted, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
 const NAME = "kubernetes:evict";
 const NEXT_BEST = "next best: kubernetes:terminate, to which budgets do not apply";
 
 /**
- * Ends the pod as a planned move does: pod disruption budgets count, so whoever may write one can keep an offender alive.
+ * Ends the pod unless a pod disruption budget says no: one that allows no disruption protects an attacker as well.
  * https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
  */
 export const evict: Playbook = {
   name: NAME,
-  needs: {
-    iam: [],
-    look: [],
-    rbac: [
-      { apiGroups: [""], resources: ["pods"], verbs: ["get"] },
-      { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
-      ...healthyNeeds,
-    ],
+  needs: { iam: [], look: [], rbac: [...endingNeeds, { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] }] },
+
+  plan(workload, params, occasion) {
+    const aimed = aimToEnd(NAME, workload, params);
+    return typeof aimed === "string" ? refused(aimed) : { kind: "planned", plan: { action: NAME, ...aimed, occasion } };
   },
 
-  plan: (workload, params, occasion) => planToEnd(NAME, "evicts", workload, params, occasion),
-
-  async prepare(plan, { cluster, access }, signal) {
-    const api = await access.kubernetes(cluster);
-    const may = await mayEnd(plan, api, signal);
-    if ("kind" in may) return may;
-    const because = objectionOf(await api.evict(podOf(plan, NAME), { graceSeconds: graceOf(plan), dryRun: true }, signal));
-    if (because !== null) return { kind: "refused", because };
-    return { kind: "ready", kept: {}, remarks: remarksOn(may.pod) };
+  async prepare(plan, reach, signal) {
+    return await prepareToEnd(
+      plan,
+      async (api) => {
+        const answer = await end(plan, true, api, signal);
+        if (answer.kind === "accepted") return null;
+        if ("because" in answer) return { kind: "refused", because: objection(answer) };
+        return { kind: "nothing", because: answer.kind === "gone" ? "the pod is gone" : SUCCESSOR };
+      },
+      reach,
+      signal,
+    );
   },
 
   async execute(plan, _kept, { cluster, access }, signal) {
-    const grace = graceOf(plan);
-    const answer = await (await access.kubernetes(cluster)).evict(podOf(plan, NAME), { graceSeconds: grace }, signal);
-    const because = objectionOf(answer);
-    if (because !== null) return { kind: answer.kind === "rejected" ? "failed" : "conflict", because };
-    if (answer.kind === "gone") return { kind: "gone", because: "the pod was already gone" };
-    return answer.kind === "conflict"
-      ? { kind: "conflict", because: "another pod has the name: the accused one is gone, and its successor was not touched" }
-      : { kind: "accepted", because: `the API server accepted the eviction with ${grace} s of grace` };
+    const api = await access.kubernetes(cluster);
+    const short = await fallenShort(plan, api, signal);
+    if (short !== null) return { kind: "conflict", because: short };
+    const answer = await end(plan, false, api, signal);
+    if ("because" in answer) return { kind: answer.kind === "rejected" ? "failed" : "conflict", because: objection(answer) };
+    if (answer.kind === "accepted")
+      return { kind: "accepted", because: `the API server accepted the eviction with ${graceOf(plan)} s of grace` };
+    return answer.kind === "gone" ? { kind: "gone", because: "the pod was already gone" } : { kind: "conflict", because: SUCCESSOR };
   },
 
-  verify: (plan, _kept, reach, signal) => seenGone(plan, reach, signal),
+  verify: (plan, _kept, reach, signal) => seenEnding(plan, reach, signal),
 
-  undo: { possible: false, because: "an evicted pod does not come back; its controller, if it has one, makes a replacement" },
+  undo: NO_UNDO,
 };
 
-function objectionOf(answer: Evicted): string | null {
-  if (answer.kind === "budget") return `a pod disruption budget allows no disruption now: ${answer.because}; ${NEXT_BEST}`;
-  if (answer.kind === "budgets")
-    return `more than one pod disruption budget selects the pod, and the server evicts none such; ${NEXT_BEST}`;
-  return answer.kind === "rejected" ? `the API server refuses the eviction: ${answer.because}` : null;
+function end(plan: Plan, dryRun: boolean, api: KubernetesApi, signal: AbortSignal): Promise<Evicted> {
+  const { namespace, name, uid } = podIn(plan);
+  return api.evict({ namespace, name, uid }, { graceSeconds: graceOf(plan), dryRun }, signal);
+}
+
+/** The server's words name the budget. */
+function objection({ kind, because }: Extract<Evicted, { readonly because: string }>): string {
+  if (kind === "rejected") return `the API server refuses the eviction ("${because}"); next best: kubernetes:terminate`;
+  const why = kind === "budget" ? "a pod disruption budget allows no eviction now" : "more than one pod disruption budget selects the pod";
+  return `${why} ("${because}"); ${NEXT_BEST}`;
 }

@@ -1,89 +1,92 @@
-import { type PodFacts, podFacts, whole } from "#shared/playbooks/kubernetes/facts.ts";
-import { CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET } from "#shared/playbooks/kubernetes/kinds.ts";
-import { type Hop, kindOfOwner, ownersOf } from "#shared/playbooks/kubernetes/owner.ts";
+import type { Owner } from "#shared/domain/workload.ts";
+import { controllerOf, type PodFacts, podFacts, whole } from "#shared/playbooks/kubernetes/facts.ts";
+import { podsOf, titleOf } from "#shared/playbooks/kubernetes/family.ts";
+import { DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET, STATEFUL_SET } from "#shared/playbooks/kubernetes/kinds.ts";
+import { kindOfOwner } from "#shared/playbooks/kubernetes/owner.ts";
 import type { Params } from "#shared/playbooks/playbook.ts";
-import type { KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
+import { many } from "#shared/playbooks/words.ts";
+import type { Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
-/** "3": so many; "33%": of what the owner wants, rounded up. Falco Talon's name. */
 export const MIN_HEALTHY = "min_healthy_replicas";
+const NEXT_BEST = "next best: more replicas first, or kubernetes:networkpolicy";
 
-export interface Floor {
-  readonly count: number;
+/** How many healthy pods must remain: so many, or so many percent of those that are wanted. */
+interface Floor {
+  readonly value: number;
   readonly percent: boolean;
 }
 
-/** Null: no floor is asked for; or why it is none. */
-export function floorIn(params: Params): Floor | null | string {
+/** "3", 3 or "33%"; null: no floor; or why not. */
+export function floorIn(params: Params): Floor | null | { readonly because: string } {
   const given = params[MIN_HEALTHY];
   if (given === undefined) return null;
-  const found = /^(\d{1,5})(%?)$/.exec(String(given));
-  const count = Number(found?.[1]);
-  const percent = found?.[2] === "%";
-  if (found === null || (percent && count > 100)) return `${MIN_HEALTHY} must be a number such as 2, or a percentage such as 33%`;
-  return { count, percent };
+  const [, digits, sign] = /^(\d{1,6})(%?)$/.exec(typeof given === "number" ? String(given) : typeof given === "string" ? given : "") ?? [];
+  const value = Number(digits);
+  if (digits === undefined || (sign === "%" && value > 100))
+    return { because: `${MIN_HEALTHY} must be a whole number such as 3, or a percentage such as 33%` };
+  return { value, percent: sign === "%" };
 }
 
-/** What an owner has left without the offender. */
-export interface Standing {
-  /** Ready pods that do not terminate, the offender not among them. */
-  readonly healthy: number;
-  /** What the owner wants: replicas, nodes of a DaemonSet, parallelism of a Job. */
-  readonly desired: number;
+/** Why the pod must stay; null: enough others of its owner are healthy without it. Reads the pods that are there now. */
+export async function tooFew(pod: PodFacts, floor: Floor, api: KubernetesApi, signal: AbortSignal): Promise<string | null> {
+  const replicas = await replicasOf(pod, api, signal);
+  const set = `${MIN_HEALTHY} is ${floor.value}${floor.percent ? "%" : ""}`;
+  if ("because" in replicas) return `${set}, and ${replicas.because}; ${NEXT_BEST}`;
+  const { of, pods, desired } = replicas;
+  if (floor.percent && desired === null)
+    return `${set}, and nobody here knows how many pods ${of} wants: give it as a number; ${NEXT_BEST}`;
+  // Binary fractions would make 7.000000000000001 of 7% of 100.
+  const needed = floor.percent ? Math.ceil((floor.value * (desired ?? 0)) / 100) : floor.value;
+  const healthy = pods.filter(({ uid, ready, deletionTimestamp }) => uid !== pod.uid && ready && deletionTimestamp === null).length;
+  if (healthy >= needed) return null;
+  const share = floor.percent ? ` of ${desired} wanted, which is ${needed}` : "";
+  return `${set}${share}, and ${many(healthy, "healthy pod")} of ${of} would remain; ${NEXT_BEST}`;
 }
 
-export const healthyNeeds = [
-  { apiGroups: ["apps"], resources: ["daemonsets", "deployments", "replicasets", "statefulsets"], verbs: ["get"] },
-  { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["list"] },
-  { apiGroups: ["batch"], resources: ["cronjobs", "jobs"], verbs: ["get"] },
-  { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
-] as const;
-
-/** Why the floor forbids to end this pod now, with the numbers; null: it does not. What cannot be counted is refused: nobody asked for a guess. */
-export async function belowFloor(floor: Floor, pod: PodFacts, api: KubernetesApi, signal: AbortSignal): Promise<string | null> {
-  const standing = await standingOf(pod, api, signal);
-  if (typeof standing === "string") return `${MIN_HEALTHY} is set, and ${standing}`;
-  const { healthy, desired } = standing;
-  const wanted = floor.percent ? Math.ceil((desired * floor.count) / 100) : floor.count;
-  if (healthy >= wanted) return null;
-  const of = floor.percent ? `${wanted} (${floor.count}% of ${desired})` : String(wanted);
-  return `${healthy} healthy replicas would be left without it, and ${MIN_HEALTHY} wants ${of}`;
+interface Replicas {
+  readonly of: string;
+  readonly pods: readonly PodFacts[];
+  /** Null: not known. */
+  readonly desired: number | null;
 }
 
-/** Counted over all of the owner's pods, those of a Deployment's older ReplicaSets too. */
-async function standingOf(pod: PodFacts, api: KubernetesApi, signal: AbortSignal): Promise<Standing | string> {
-  if (pod.controller === null) return { healthy: 0, desired: 1 };
-  const hops = await ownersOf(pod.controller, pod.namespace, api, signal);
-  const counted = hops.findLast(({ owner, object }) => object !== null && kindOfOwner(owner) !== CRON_JOB);
-  const [direct] = hops;
-  if (direct === undefined || counted?.object == null) return `its controller (${direct?.owner.kind ?? "none"}) cannot be counted`;
-  const uids = await controllersUnder(counted, pod.namespace, api, signal);
-  const pods = ((await api.list(POD, { namespace: pod.namespace }, signal)) ?? []).map(podFacts);
-  const siblings = pods.filter(({ uid, controller }) => uid !== pod.uid && controller?.uid != null && uids.has(controller.uid));
-  return {
-    healthy: siblings.filter(({ ready, phase, deletionTimestamp }) => ready && phase === "Running" && deletionTimestamp === null).length,
-    desired: desiredOf(counted.object, counted),
-  };
+/** The pods among which this one counts: those of the Deployment above its ReplicaSet, or of its controller. */
+async function replicasOf(pod: PodFacts, api: KubernetesApi, signal: AbortSignal): Promise<Replicas | { readonly because: string }> {
+  const { controller, namespace } = pod;
+  if (controller === null) return { of: "no controller", pods: [], desired: 1 };
+  const kind = kindOfOwner(controller);
+  if (kind === null) return { of: titleOf(controller), pods: await underOf(controller, namespace, api, signal), desired: null };
+  const made = await ownerNow(kind, controller, namespace, api, signal);
+  const above = made === null || kind !== REPLICA_SET ? null : controllerOf(made);
+  if (made === null || above === null) return await counted(kind, controller, made, api, signal);
+  if (kindOfOwner(above) !== DEPLOYMENT) return { of: titleOf(above), pods: await podsOf(kind, made, api, signal), desired: null };
+  return await counted(DEPLOYMENT, above, await ownerNow(DEPLOYMENT, above, namespace, api, signal), api, signal);
 }
 
-/** Uids of what makes the owner's pods: itself, or a Deployment's ReplicaSets. */
-async function controllersUnder(
-  { owner, object }: Hop,
-  namespace: string,
+async function counted(
+  kind: Kind,
+  owner: Owner,
+  found: KubeObject | null,
   api: KubernetesApi,
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const uid = object?.metadata.uid ?? "";
-  if (kindOfOwner(owner) !== DEPLOYMENT) return new Set([uid]);
-  const sets = (await api.list(REPLICA_SET, { namespace }, signal)) ?? [];
-  return new Set(
-    sets.filter(({ metadata }) => metadata.ownerReferences?.some((one) => one.uid === uid)).map(({ metadata }) => metadata.uid),
-  );
+): Promise<Replicas | { readonly because: string }> {
+  if (found === null) return { because: `${titleOf(owner)} is gone: how many pods it wants is not known` };
+  return { of: titleOf(owner), pods: await podsOf(kind, found, api, signal), desired: desiredOf(kind, found) };
 }
 
-/** Kubernetes' own presets are 1. */
-function desiredOf({ spec, status }: KubeObject, { owner }: Hop): number {
-  const kind = kindOfOwner(owner);
-  if (kind === DAEMON_SET) return whole(status?.["desiredNumberScheduled"]) ?? 1;
-  if (kind === JOB) return whole(spec?.["parallelism"]) ?? 1;
-  return whole(spec?.["replicas"]) ?? 1;
+async function ownerNow(kind: Kind, { name, uid }: Owner, namespace: string, api: KubernetesApi, signal: AbortSignal) {
+  const found = await api.get(kind, namespace, name, signal);
+  return found?.metadata.uid === uid ? found : null;
+}
+
+/** Of a controller whose selector nobody here knows: by its uid alone. */
+async function underOf({ uid }: Owner, namespace: string, api: KubernetesApi, signal: AbortSignal): Promise<readonly PodFacts[]> {
+  return ((await api.list(POD, { namespace }, signal)) ?? []).map(podFacts).filter(({ controller }) => controller?.uid === uid);
+}
+
+/** The server fills the counts of specs in; one that is left out there means 1. */
+function desiredOf(kind: Kind, { spec = {}, status = {} }: KubeObject): number | null {
+  if (kind === DAEMON_SET) return whole(status["desiredNumberScheduled"]);
+  if (kind === JOB) return whole(spec["parallelism"]) ?? 1;
+  return kind === DEPLOYMENT || kind === STATEFUL_SET || kind === REPLICA_SET ? (whole(spec["replicas"]) ?? 1) : null;
 }

@@ -7,7 +7,7 @@ import {
   CILIUM_NETWORK_POLICY,
   NETWORK_POLICY,
 } from "#shared/playbooks/kubernetes/kinds.ts";
-import { type Answer, calicoSelects, ciliumSelects, type Labels, selects } from "#shared/playbooks/kubernetes/selectors.ts";
+import { calicoSelects, ciliumSelects, type Labels, selects } from "#shared/playbooks/kubernetes/selectors.ts";
 import type { Json, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
 export type Direction = "ingress" | "egress";
@@ -19,10 +19,9 @@ export interface Selectable {
   readonly labels: Labels;
 }
 
-/** One policy that may select the pod. `selects` null: that cannot be told. */
+/** One policy that selects the pod, or may: what cannot be told from its labels counts. */
 export interface Selecting {
   readonly name: string;
-  readonly selects: Exclude<Answer, false>;
   /** Directions that it isolates the pod in, so that only what some policy allows passes. */
   readonly governs: readonly Direction[];
   /** Directions that it lets something through in. */
@@ -44,7 +43,6 @@ export async function plainPolicies(pod: Selectable, api: KubernetesApi, signal:
       const governs = BOTH.filter((direction) => types.includes(direction));
       return {
         name: `NetworkPolicy ${metadata.name}`,
-        selects: true,
         governs,
         opens: governs.filter((direction) => list(spec[direction]).length > 0),
       };
@@ -73,11 +71,10 @@ export async function ciliumPolicies(pod: Selectable, api: KubernetesApi, signal
 function ciliumPolicy(policy: KubeObject, { labels, namespace }: Selectable, what: string): readonly Selecting[] {
   return [object(policy.spec), ...list(policy["specs"])].flatMap((spec): readonly Selecting[] => {
     if (spec["endpointSelector"] === undefined) return [];
-    const answer = ciliumSelects(spec["endpointSelector"], labels, namespace);
-    if (answer === false) return [];
+    if (ciliumSelects(spec["endpointSelector"], labels, namespace) === false) return [];
     // An empty rule allows nothing: it only isolates.
     const opens = BOTH.filter((direction) => list(spec[direction]).some((rule) => Object.keys(rule).length > 0));
-    return [{ name: `${what} ${policy.metadata.name}`, selects: answer, governs: opens, opens }];
+    return [{ name: `${what} ${policy.metadata.name}`, governs: opens, opens }];
   });
 }
 
@@ -94,15 +91,13 @@ export async function calicoPolicies(pod: Selectable, api: KubernetesApi, signal
 }
 
 function calicoPolicy({ metadata, spec = {} }: KubeObject, { labels }: Selectable, what: string): readonly Selecting[] {
-  const bySelector = calicoSelects(text(spec["selector"]) ?? "", labels);
-  const narrowed = text(spec["namespaceSelector"]) !== null || text(spec["serviceAccountSelector"]) !== null;
-  const answer = bySelector === true && narrowed ? null : bySelector;
-  if (answer === false) return [];
+  // Selectors of namespaces and service accounts only narrow it further.
+  if (calicoSelects(text(spec["selector"]) ?? "", labels) === false) return [];
   const opens = BOTH.filter((direction) => list(spec[direction]).some(({ action }) => /^(allow|pass)$/i.test(String(action))));
   const types = Array.isArray(spec["types"]) && spec["types"].length > 0 ? typesOf({ policyTypes: spec["types"] }) : [];
   const governs = BOTH.filter((direction) => types.includes(direction) || list(spec[direction]).length > 0);
   const rank = { tier: text(spec["tier"]) ?? "default", order: orderOf(spec["order"]) };
-  return [{ name: `${what} ${metadata.name}`, selects: answer, governs, opens, rank }];
+  return [{ name: `${what} ${metadata.name}`, governs, opens, rank }];
 }
 
 /** A policy without an order comes last. */

@@ -91,7 +91,7 @@ async function moved(kind: Kind, field: string, pod: PodFacts, after: Labels, ap
     const selector = one.spec?.[field];
     // A Service's is a plain map. An absent one of a Service or a budget selects nothing, one of a policy everything.
     if (kind === SERVICE) return Object.keys(object(selector)).length > 0 && selects({ matchLabels: selector }, labels);
-    if (kind === POD_DISRUPTION_BUDGET && typeof selector !== "object") return false;
+    if (kind === POD_DISRUPTION_BUDGET && (typeof selector !== "object" || selector === null)) return false;
     return selects(selector, labels);
   };
   const names = (holds: (one: KubeObject) => boolean): readonly string[] => all.filter(holds).map(({ metadata }) => metadata.name);

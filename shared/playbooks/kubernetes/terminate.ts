@@ -1,7 +1,17 @@
-import { graceOf, mayEnd, planToEnd, podOf, remarksOn, seenGone } from "#shared/playbooks/kubernetes/ending.ts";
-import { healthyNeeds } from "#shared/playbooks/kubernetes/healthy.ts";
+import {
+  aimToEnd,
+  endingNeeds,
+  fallenShort,
+  graceOf,
+  NO_UNDO,
+  podIn,
+  prepareToEnd,
+  SUCCESSOR,
+  seenEnding,
+} from "#shared/playbooks/kubernetes/ending.ts";
 import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
-import type { Playbook } from "#shared/playbooks/playbook.ts";
+import { type Plan, type Playbook, refused } from "#shared/playbooks/playbook.ts";
+import type { Deleted, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
 const NAME = "kubernetes:terminate";
 
@@ -11,30 +21,47 @@ const NAME = "kubernetes:terminate";
  */
 export const terminate: Playbook = {
   name: NAME,
-  needs: { iam: [], look: [], rbac: [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "delete"] }, ...healthyNeeds] },
+  needs: { iam: [], look: [], rbac: [...endingNeeds, { apiGroups: [""], resources: ["pods"], verbs: ["delete"] }] },
 
-  plan: (workload, params, occasion) => planToEnd(NAME, "deletes", workload, params, occasion),
+  plan(workload, params, occasion) {
+    const aimed = aimToEnd(NAME, workload, params);
+    return typeof aimed === "string" ? refused(aimed) : { kind: "planned", plan: { action: NAME, ...aimed, occasion } };
+  },
 
-  async prepare(plan, { cluster, access }, signal) {
-    const api = await access.kubernetes(cluster);
-    const may = await mayEnd(plan, api, signal);
-    if ("kind" in may) return may;
-    const tried = await api.delete(POD, podOf(plan, NAME), { graceSeconds: graceOf(plan), dryRun: true }, signal);
-    if (tried.kind === "rejected") return { kind: "refused", because: `the API server would not delete it: ${tried.because}` };
-    return { kind: "ready", kept: {}, remarks: remarksOn(may.pod) };
+  async prepare(plan, reach, signal) {
+    const prepared = await prepareToEnd(
+      plan,
+      async (api) => {
+        const answer = await remove(plan, true, api, signal);
+        if (answer.kind === "accepted") return null;
+        return answer.kind === "rejected"
+          ? { kind: "refused", because: `the API server would not delete it ("${answer.because}"); next best: kubernetes:networkpolicy` }
+          : { kind: "nothing", because: answer.kind === "gone" ? "the pod is gone" : SUCCESSOR };
+      },
+      reach,
+      signal,
+    );
+    if (prepared.kind !== "ready") return prepared;
+    return { ...prepared, remarks: [...prepared.remarks, "Pod disruption budgets do not apply to a delete."] };
   },
 
   async execute(plan, _kept, { cluster, access }, signal) {
-    const grace = graceOf(plan);
-    const answer = await (await access.kubernetes(cluster)).delete(POD, podOf(plan, NAME), { graceSeconds: grace }, signal);
-    if (answer.kind === "accepted") return { kind: "accepted", because: `the API server accepted the delete with ${grace} s of grace` };
-    if (answer.kind === "rejected") return { kind: "failed", because: `the API server refuses the delete: ${answer.because}` };
-    return answer.kind === "gone"
-      ? { kind: "gone", because: "the pod was already gone" }
-      : { kind: "conflict", because: "another pod has the name: the accused one is gone, and its successor was not touched" };
+    const api = await access.kubernetes(cluster);
+    const short = await fallenShort(plan, api, signal);
+    if (short !== null) return { kind: "conflict", because: short };
+    const answer = await remove(plan, false, api, signal);
+    if (answer.kind === "accepted")
+      return { kind: "accepted", because: `the API server accepted the delete with ${graceOf(plan)} s of grace` };
+    if (answer.kind === "rejected") return { kind: "failed", because: `the API server refuses the delete: "${answer.because}"` };
+    return answer.kind === "gone" ? { kind: "gone", because: "the pod was already gone" } : { kind: "conflict", because: SUCCESSOR };
   },
 
-  verify: (plan, _kept, reach, signal) => seenGone(plan, reach, signal),
+  verify: (plan, _kept, reach, signal) => seenEnding(plan, reach, signal),
 
-  undo: { possible: false, because: "a deleted pod does not come back; its controller, if it has one, makes a replacement" },
+  undo: NO_UNDO,
 };
+
+function remove(plan: Plan, dryRun: boolean, api: KubernetesApi, signal: AbortSignal): Promise<Deleted> {
+  const { namespace, name, uid } = podIn(plan);
+  return api.delete(POD, { namespace, name, uid }, { graceSeconds: graceOf(plan), dryRun }, signal);
+}
