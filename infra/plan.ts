@@ -4,6 +4,8 @@ import type { Registry } from "#shared/domain/registry.ts";
 export interface DeployPlan {
   readonly registry: Registry;
   readonly logGroups: readonly LogGroupPlan[];
+  /** EKS clusters of this account and Region, by their name in EKS, whose access entries the stack makes. */
+  readonly accessEntries: readonly string[];
   /** ARNs of the functions that the policy names (aws:invoke-lambda). */
   readonly userFunctions: readonly string[];
   readonly deploy: DeployOptions;
@@ -32,5 +34,12 @@ export interface DeployOptions {
   readonly alarmEmail: string | null;
   /** By function; absent: unreserved. */
   readonly reservedConcurrency: Readonly<Record<string, number>>;
+  /** Where the functions that ask API servers run; null: in no VPC of yours. */
+  readonly vpc: Vpc | null;
   readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface Vpc {
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
 }

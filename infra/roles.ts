@@ -1,5 +1,6 @@
 import type { Cluster, Registry } from "#shared/domain/registry.ts";
 import type { Right } from "#shared/playbooks/playbook.ts";
+import { accessSecrets, asksApiServers, byIam, describeEks, interfacesIn } from "./api-servers.ts";
 import { clusterRights, ownEcs } from "./ecs-rights.ts";
 import { att, FUNCTIONS, type FunctionKey, type Resource, type Resources, roleId, stem, sub, type Value } from "./functions.ts";
 import { rightsOfLane, rightsToLook } from "./needs.ts";
@@ -29,18 +30,26 @@ import {
 
 /** One role per function: exactly what its work needs (docs/permissions.md says why for each right). */
 export const roles = (plan: DeployPlan): Resources =>
-  Object.fromEntries(
-    FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...(plan.deploy.tracing ? [trace] : [])])]),
-  );
+  Object.fromEntries(FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...attached(key, plan)])]));
 
-/** Roles that assume one of another account: its trust policy names them. */
+/** What the service behind the function does with its role. */
+const attached = (key: FunctionKey, { deploy }: DeployPlan): readonly Statement[] => [
+  ...(deploy.vpc !== null && asksApiServers(key) ? interfacesIn(deploy.vpc, key) : []),
+  ...(deploy.tracing ? [trace] : []),
+];
+
+/** Roles that others must name: in the trust policy of a role of another account, in an access entry of EKS, in mapRoles. */
 export const roleOutputs = (plan: DeployPlan): Readonly<Record<string, Value>> =>
   Object.fromEntries(
-    FUNCTIONS.filter((key) => rights[key](plan).some(({ Sid }) => Sid === ASSUMES)).map((key) => [
+    FUNCTIONS.filter((key) => takesRoles(key, plan) || (asksApiServers(key) && isKnownByIam(plan))).map((key) => [
       `${stem(key)}RoleArn`,
-      { Description: `Role of ${key}, which takes the roles of other accounts`, Value: att(roleId(key), "Arn") },
+      { Description: `Role of ${key}, which others trust or let in`, Value: att(roleId(key), "Arn") },
     ]),
   );
+
+const takesRoles = (key: FunctionKey, plan: DeployPlan): boolean => rights[key](plan).some(({ Sid }) => Sid === ASSUMES);
+const isKnownByIam = ({ registry }: DeployPlan): boolean =>
+  registry.clusters.some((cluster) => !isEcs(cluster) && byIam(cluster) && cluster.roleArn === null);
 
 const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statement[]>> = {
   ingest: () => [
@@ -70,7 +79,8 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
     useKey(["dynamodb", "sqs", "s3", "secretsmanager", "ssm"]),
     // Without a pod there is nobody to invoke a function about.
     ...(plan.registry.clusters.every(isEcs) ? [] : onClusters(rightsOfLane("kubernetes"), plan)),
-    ...readSecrets(tokens(plan.registry.clusters)),
+    ...describeEks(ownRole(plan.registry.clusters)),
+    ...readSecrets(accessSecrets(plan.registry.clusters)),
     ...assume(rolesOf(plan.registry.clusters.filter((cluster) => !isEcs(cluster)))),
   ],
 
@@ -102,7 +112,8 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
     publish(topics(plan.registry)),
     useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm"]),
     ...onClusters(rightsToLook, plan),
-    ...readSecrets([...webhooks(plan.registry), ...tokens(plan.registry.clusters)]),
+    ...describeEks(ownRole(plan.registry.clusters)),
+    ...readSecrets([...webhooks(plan.registry), ...accessSecrets(plan.registry.clusters)]),
     ...assume(rolesOf(plan.registry.clusters)),
   ],
 
@@ -118,8 +129,7 @@ const onClusters = (declared: readonly Right[], { registry, userFunctions }: Dep
 
 const isEcs = (cluster: Cluster): boolean => cluster.kind === "ecs";
 const rolesOf = (clusters: readonly Cluster[]): readonly string[] => clusters.flatMap(({ roleArn }) => (roleArn === null ? [] : [roleArn]));
-const tokens = (clusters: readonly Cluster[]): readonly string[] =>
-  clusters.flatMap(({ access }) => (access?.by === "token" ? [access.tokenSecret] : []));
+const ownRole = (clusters: readonly Cluster[]): readonly Cluster[] => clusters.filter(({ roleArn }) => roleArn === null);
 const webhooks = ({ notifications }: Registry): readonly string[] =>
   notifications.channels.flatMap((channel) => (channel.kind === "slack" ? [channel.urlSecret] : []));
 const topics = ({ notifications }: Registry) => [

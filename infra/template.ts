@@ -1,4 +1,5 @@
 import { alarms } from "./alarms.ts";
+import { accessEntries, asksApiServers, vpcConfig } from "./api-servers.ts";
 import { FUNCTIONS, functionId, type Resource, type Resources, type Value } from "./functions.ts";
 import { invocation } from "./invocation.ts";
 import { ownLogs } from "./own-logs.ts";
@@ -23,19 +24,24 @@ export function template(
     }
   }
   return {
-    Resources: { ...ownLogs(plan), ...roles(plan), ...sources(plan), ...invocation(plan), ...alarms(plan) },
+    Resources: { ...ownLogs(plan), ...roles(plan), ...accessEntries(plan), ...sources(plan), ...invocation(plan), ...alarms(plan) },
     Outputs: roleOutputs(plan),
-    extensions: reserved(plan),
+    extensions: ofFunctions(plan),
   };
 }
 
 /** What osls merges into the resources that it made itself. */
 type Extensions = Readonly<Record<string, Pick<Resource, "Properties">>>;
 
-const reserved = ({ deploy }: DeployPlan): Extensions =>
+/** What is not configured is absent: `null` or an empty list would be a setting too. */
+const ofFunctions = ({ deploy: { reservedConcurrency, vpc } }: DeployPlan): Extensions =>
   Object.fromEntries(
     FUNCTIONS.flatMap((key) => {
-      const count = deploy.reservedConcurrency[key];
-      return count === undefined ? [] : [[functionId(key), { Properties: { ReservedConcurrentExecutions: count } }]];
+      const count = reservedConcurrency[key];
+      const Properties = {
+        ...(count === undefined ? {} : { ReservedConcurrentExecutions: count }),
+        ...(vpc === null || !asksApiServers(key) ? {} : { VpcConfig: vpcConfig(vpc) }),
+      };
+      return Object.keys(Properties).length === 0 ? [] : [[functionId(key), { Properties }]];
     }),
   );

@@ -24,7 +24,7 @@ export interface LabConfig {
   /** Path of the policy. */
   readonly policy: string;
   /** The Kubernetes cluster; left out while there is none. */
-  readonly kubernetes?: { readonly server: string; readonly caData: string };
+  readonly kubernetes?: KubernetesWay;
   /** Channels; default: sns and slack. */
   readonly channels?: readonly ("sns" | "slack")[];
   /** Further ECS clusters beside `shop`, by name, all in the ECS log group under the prefix `<name>/`. */
@@ -32,6 +32,15 @@ export interface LabConfig {
   /** More keys of the ECS cluster `shop`. */
   readonly shop?: Readonly<Record<string, unknown>>;
 }
+
+/** An EKS cluster by IAM, whose access entries the stack makes; or an API server with the token of a ServiceAccount. */
+export type KubernetesWay = { readonly eks: string } | { readonly server: string; readonly caData: string };
+
+const wayKeys = (way: KubernetesWay): object => {
+  if ("eks" in way) return { kind: "eks", awsName: way.eks, accessEntry: true };
+  const { server, caData } = way;
+  return { kind: "kubernetes", access: { server, caData, tokenSecret: `secretsmanager:${LAB.tokenSecret}` } };
+};
 
 /** Writes falco-responder.yml into `into` and returns its path. */
 export function writeConfig(into: string, emulator: Pick<Emulator, "region" | "account">, config: LabConfig): string {
@@ -43,13 +52,8 @@ export function writeConfig(into: string, emulator: Pick<Emulator, "region" | "a
       ? [
           {
             name: LAB.kubernetesCluster,
-            kind: "kubernetes",
             logGroups: [group(LAB.kubernetesLogGroup, LAB.kubernetesStreamPrefix)],
-            access: {
-              server: config.kubernetes.server,
-              caData: config.kubernetes.caData,
-              tokenSecret: `secretsmanager:${LAB.tokenSecret}`,
-            },
+            ...wayKeys(config.kubernetes),
           },
         ]
       : []),

@@ -34,7 +34,7 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   if (!read.ok) return { ok: false, problems: read.problems };
   const wrong = checkSchema("config", read.yaml);
   if (wrong.length > 0) return { ok: false, problems: wrong };
-  const { registry, logGroups, deploy, accountOpen, problems } = compileRegistry(read.yaml, deployment);
+  const { registry, logGroups, accessEntries, deploy, accountOpen, problems } = compileRegistry(read.yaml, deployment);
   const source = read.yaml.value as { readonly policy: string; readonly falcoRules?: readonly string[] };
   const own = readUserRules(source.falcoRules ?? [], dirname(file), read.yaml);
   const policy = loadPolicySource(resolve(dirname(file), source.policy), read.yaml, {
@@ -43,7 +43,7 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   });
   const all = [...problems, ...own.problems, ...policy.problems];
   if (policy.policy === null || hasErrors(all)) return { ok: false, problems: all };
-  const plan = { registry, logGroups, userFunctions: userFunctionsOf(policy.policy), deploy };
+  const plan = { registry, logGroups, accessEntries, userFunctions: userFunctionsOf(policy.policy), deploy };
   return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan, accountOpen } };
 }
 

@@ -1,5 +1,7 @@
 import type { ChannelConfig, Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
+import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
+import { accessOf, reportAccess, wantsAccessEntry } from "./access.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
 import type { Problem } from "./problem.ts";
 import { reportReach } from "./reach.ts";
@@ -17,6 +19,8 @@ export interface Deployment {
 export interface RegistryCompilation {
   readonly registry: Registry;
   readonly logGroups: readonly LogGroupPlan[];
+  /** EKS clusters, by their name in EKS, whose access entries the stack makes. */
+  readonly accessEntries: readonly string[];
   readonly deploy: DeployOptions;
   /** `account: auto`, and the deployment does not know it either: nothing may be deployed so, for no alert could be verified. */
   readonly accountOpen: boolean;
@@ -31,10 +35,13 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   const account = accountOf(source, deployment, yaml, report);
   const region = String(source["region"]);
   const lines: SourceLine[] = [];
+  const entries: string[] = [];
   const clusters = ((source["clusters"] ?? []) as readonly Keyed[]).map((cluster, position) => {
     const path: Path = ["clusters", position];
     const compiled = compileCluster(cluster, account, region);
     reportCluster(compiled, cluster, account, path, yaml, report);
+    reportAccess(compiled, cluster, { account, region }, path, yaml, report);
+    if (wantsAccessEntry(cluster)) entries.push(compiled.awsName);
     lines.push(...linesOf(cluster, compiled.name, path));
     return compiled;
   });
@@ -50,6 +57,7 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   return {
     registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications: { channels } },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
+    accessEntries: [...new Set(entries)],
     accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",
     deploy: deployOf((source["deploy"] ?? {}) as Keyed, yaml, report),
     problems,
@@ -71,7 +79,6 @@ function accountOf(source: Keyed, deployment: Deployment, yaml: YamlFile, report
 }
 
 function compileCluster(source: Keyed, account: string, region: string): Cluster {
-  const access = source["access"] as Keyed | undefined;
   return {
     name: String(source["name"]),
     kind: source["kind"] as ClusterKind,
@@ -83,10 +90,7 @@ function compileCluster(source: Keyed, account: string, region: string): Cluster
     })),
     awsName: String(source["awsName"] ?? source["name"]),
     mergeKeys: texts(source["mergeKeys"] ?? []),
-    access:
-      access === undefined
-        ? null
-        : { by: "token", server: String(access["server"]), caData: String(access["caData"]), tokenSecret: String(access["tokenSecret"]) },
+    access: accessOf(source),
     roleArn: source["role"] === undefined ? null : String(source["role"]),
     externalId: source["externalId"] === undefined ? null : String(source["externalId"]),
     ...(source["taskRoles"] === undefined ? {} : { taskRoles: texts(source["taskRoles"]) }),
@@ -106,38 +110,16 @@ function reportCluster(
 ): void {
   const at = (key: string, message: string, remedy: string): void => report(yaml.problem([...path, key], message, remedy));
   if (!/^\d{12}$/.test(cluster.account)) at("account", `"${cluster.account}" is not an AWS account id`, "it has 12 digits");
-  if (cluster.kind === "ecs" && cluster.access !== null) at("access", "access is for Kubernetes only", "remove it: ECS is reached by IAM");
   for (const key of ["taskRoles", "taskLogGroups"] as const)
     if (cluster.kind !== "ecs" && cluster[key] !== undefined) at(key, `${key} is for ECS only`, "remove it");
-  if (cluster.kind === "eks" && cluster.access === null) {
-    const remedy = "give access with a ServiceAccount token (server, caData, tokenSecret)";
-    at("kind", "access by EKS access entries is not there yet", remedy);
-  }
-  if (cluster.kind === "kubernetes" && cluster.access === null) {
-    at("kind", "a Kubernetes cluster needs access", "give access: server, caData, tokenSecret");
-  }
-  if (cluster.access?.by === "token" && !isCertificate(cluster.access.caData)) {
-    report(
-      yaml.problem(
-        [...path, "access", "caData"],
-        "this is not a PEM certificate in base64",
-        "copy certificate-authority-data of a kubeconfig",
-      ),
-    );
-  }
   if (cluster.roleArn === null) {
-    if (cluster.kind === "ecs" && cluster.account !== account && source["account"] !== undefined) {
+    if (byIam(cluster) && cluster.access === null && cluster.account !== account && source["account"] !== undefined) {
       at("account", "a cluster of another account cannot be reached without a role of that account", "give role and externalId");
     }
     if (cluster.externalId !== null) at("externalId", "externalId means something with role only", "give role or remove it");
   } else if (cluster.roleArn.split(":")[4] !== cluster.account) {
     at("role", "the role is of another account than the cluster", `it must be a role of account ${cluster.account}`);
   }
-}
-
-function isCertificate(base64: string): boolean {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return false;
-  return Buffer.from(base64, "base64").toString("latin1").trimStart().startsWith("-----BEGIN CERTIFICATE-----");
 }
 
 const linesOf = (cluster: Keyed, name: string, path: Path): readonly SourceLine[] =>
@@ -210,6 +192,7 @@ function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => v
     tracing: source["tracing"] === true,
     alarmEmail: source["alarmEmail"] === undefined ? null : String(source["alarmEmail"]),
     reservedConcurrency: (source["reservedConcurrency"] ?? {}) as DeployOptions["reservedConcurrency"],
+    vpc: (source["vpc"] ?? null) as DeployOptions["vpc"],
     tags: (source["tags"] ?? { service: "falco-responder" }) as DeployOptions["tags"],
   };
 }

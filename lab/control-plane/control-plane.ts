@@ -10,6 +10,7 @@ import { folder, ROOT } from "../paths.ts";
 import { waitFor } from "../wait.ts";
 import { controlPlanePrograms, type Program, type Programs } from "./build.ts";
 import { apply, kubeConfig, manifests } from "./kube.ts";
+import { startTokenWebhook } from "./token-webhook.ts";
 
 /** A running Kubernetes control plane under the shipped RBAC. */
 export interface ControlPlane {
@@ -20,6 +21,8 @@ export interface ControlPlane {
   readonly adminToken: string | null;
   /** Of the ServiceAccount in infra/rbac: exactly the shipped rights, of all sets together. */
   readonly responderToken: string;
+  /** Where a local AWS makes it an EKS cluster (lab/eks.ts); null: a named cluster, which knows no IAM. */
+  readonly tokenWebhook: string | null;
   readonly admin: KubeConfig;
   /** Names of the nodes that run pods. */
   readonly nodes: readonly string[];
@@ -41,19 +44,21 @@ export async function startControlPlane(options: { readonly tell?: (line: string
   const programs = await controlPlanePrograms(options.tell);
   const files = mkdtempSync(join(tmpdir(), "falco-responder-kube-"));
   const children: Child[] = [];
+  const webhook = await startTokenWebhook();
   const stop = async (): Promise<void> => {
     for (const child of [...children].reverse()) await child.stop();
+    await webhook.stop();
     rmSync(files, { recursive: true, force: true });
   };
   try {
-    return { ...(await start(programs, files, children)), stop };
+    return { ...(await start(programs, files, children, webhook.url)), stop };
   } catch (thrown) {
     await stop();
     throw thrown;
   }
 }
 
-async function start(programs: Programs, files: string, children: Child[]): Promise<Omit<ControlPlane, "stop">> {
+async function start(programs: Programs, files: string, children: Child[], tokenWebhook: string): Promise<Omit<ControlPlane, "stop">> {
   const run = (program: Program, args: readonly string[]): Child => {
     const path = join(programs.folder, program);
     const log = join(files, `${program}.log`);
@@ -69,6 +74,7 @@ async function start(programs: Programs, files: string, children: Child[]): Prom
   const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
   writeFileSync(join(files, "sa.key"), keys.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
   writeFileSync(join(files, "sa.pub"), keys.publicKey.export({ type: "spki", format: "pem" }));
+  writeFileSync(join(files, "token-webhook"), webhookConfig(tokenWebhook), { mode: 0o600 });
 
   const [client, peer, secure] = [await freePort(), await freePort(), await freePort()];
   const etcd = `http://127.0.0.1:${client}`;
@@ -115,7 +121,7 @@ async function start(programs: Programs, files: string, children: Child[]): Prom
   const responderToken = await tokenOf(admin);
   const lacks = programs.missing.map((program) => `${program} is not in KUBEBUILDER_ASSETS: ${LACKS[program]}`);
   if (lacks.length === 0) await settled(admin);
-  return { server, caData, adminToken: token, responderToken, admin, nodes: [...NODES], lacks };
+  return { server, caData, adminToken: token, responderToken, tokenWebhook, admin, nodes: [...NODES], lacks };
 }
 
 /** Every set of rights, and the bounds. */
@@ -152,6 +158,10 @@ const apiServerArgs = (files: string, certificates: string, etcd: string, port: 
   `--secure-port=${port}`,
   `--cert-dir=${certificates}`,
   `--token-auth-file=${join(files, "tokens.csv")}`,
+  `--authentication-token-webhook-config-file=${join(files, "token-webhook")}`,
+  "--authentication-token-webhook-version=v1",
+  // Two minutes by default: what an access entry no longer allows is to end soon.
+  "--authentication-token-webhook-cache-ttl=2s",
   "--authorization-mode=RBAC",
   "--anonymous-auth=false",
   "--endpoint-reconciler-type=none",
@@ -160,6 +170,17 @@ const apiServerArgs = (files: string, certificates: string, etcd: string, port: 
   "--service-account-issuer=https://kubernetes.default.svc",
   "--service-cluster-ip-range=10.96.0.0/16",
 ];
+
+/** A kubeconfig: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication */
+const webhookConfig = (url: string): string =>
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "token-webhook", cluster: { server: `${url}/authenticate` } }],
+    users: [{ name: "kube-apiserver", user: {} }],
+    contexts: [{ name: "webhook", context: { cluster: "token-webhook", user: "kube-apiserver" } }],
+    "current-context": "webhook",
+  });
 
 const node = (name: string) => ({
   apiVersion: "v1",
@@ -220,6 +241,7 @@ async function useNamed(path: string): Promise<ControlPlane> {
     caData,
     adminToken: admin.getCurrentUser()?.token ?? null,
     responderToken: await tokenOf(admin),
+    tokenWebhook: null,
     admin,
     nodes: items.flatMap((n) => n.metadata?.name ?? []),
     lacks: [],

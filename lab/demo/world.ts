@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Aws, awsOf } from "../aws.ts";
-import { LAB, storeKubernetesToken, storeSlackUrl, writeConfig } from "../config.ts";
+import { LAB, storeSlackUrl, writeConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane/control-plane.ts";
 import { type Deployment, deploy } from "../deploy.ts";
+import { type Reachable, reachable } from "../eks.ts";
 import { type Emulator, startEmulator } from "../emulator/emulator.ts";
 import { type Inbox, snsInbox } from "../inbox.ts";
 import { putLogEvents } from "../logs.ts";
@@ -29,16 +30,17 @@ export async function startWorld(tell: (line: string) => void): Promise<World> {
   const aws = awsOf(emulator);
   await storeSlackUrl(aws, slack.url);
   let inbox: Inbox | null = null;
+  let cluster: Reachable | null = null;
   return {
     emulator,
     aws,
     slack,
     inbox: () => inbox ?? neverDeployed(),
     async deploy(mode, kubernetes) {
-      if (kubernetes) await storeKubernetesToken(aws, kubernetes.responderToken);
+      if (kubernetes) cluster ??= await reachable(emulator, aws, { ...kubernetes, token: kubernetes.responderToken });
       const files = folder(ROOT, ".lab", mode);
       const policy = mode === "enforce" ? join(ROOT, "lab/policy.yml") : shippedPolicy(files);
-      const config = writeConfig(files, emulator, { policy, ...(kubernetes ? { kubernetes } : {}) });
+      const config = writeConfig(files, emulator, { policy, ...(cluster ? { kubernetes: cluster.way } : {}) });
       const deployment = await deploy(emulator, { config });
       inbox ??= await snsInbox(aws, deployment.outputs["NotificationsTopic"] ?? "");
       return deployment;
@@ -46,6 +48,7 @@ export async function startWorld(tell: (line: string) => void): Promise<World> {
     ship: ({ group, stream, messages }) =>
       putLogEvents(aws.logs, { group: group === "ecs" ? LAB.ecsLogGroup : LAB.kubernetesLogGroup, stream }, messages),
     async stop() {
+      await cluster?.leave();
       await inbox?.stop();
       await slack.stop();
       await emulator.stop();

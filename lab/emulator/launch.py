@@ -23,13 +23,14 @@ def main():
 
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from ministack import app
-    from ministack.core import iam_actions, lambda_runtime, responses
-    from ministack.services import cloudwatch_logs, ecs, lambda_svc, s3
+    from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, sigv4
+    from ministack.services import cloudwatch_logs, ecs, eks, iam, lambda_svc, s3, sts
     from ministack.services.cloudformation import provisioners
 
     from patches import buckets, calls
     from patches import ecs as ecs_patches
-    from patches import function_urls, subscriptions
+    from patches import eks as eks_patches
+    from patches import function_urls, identity, subscriptions
 
     ecs_patches.apply(ecs, responses)
     subscriptions.apply(cloudwatch_logs, lambda_svc, s3, responses)
@@ -37,6 +38,9 @@ def main():
     function_urls.apply(lambda_svc)
     if os.environ.get("FALCO_RESPONDER_CALLS"):
         calls.apply(app, lambda_runtime, lambda_svc, iam_actions, os.environ["FALCO_RESPONDER_CALLS"])
+    eks_patches.apply(eks, provisioners)
+    # After the calls: those give a function its key.
+    identity.apply(lambda_runtime, lambda_svc, iam_evaluator, iam, sts, sigv4, responses)
 
     from ministack.app import main as serve
     sys.argv = ["ministack"]

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { accessEntries } from "../../infra/api-servers.ts";
 import type { Resources } from "../../infra/functions.ts";
 import { roles } from "../../infra/roles.ts";
 import { lintPolicies, lintTemplate, policiesOf, REASONED, unreasoned } from "./lint.ts";
@@ -17,7 +18,8 @@ const fixed: Resources = Object.assign(
         .Resources,
   ),
 );
-const all = policiesOf({ ...fixed, ...roles({ ...plan, deploy: { ...plan.deploy, tracing: true } }) });
+const vpc = { subnetIds: ["subnet-0a1b2c3d"], securityGroupIds: ["sg-0a1b2c3d"] };
+const all = policiesOf({ ...fixed, ...roles({ ...plan, deploy: { ...plan.deploy, tracing: true, vpc } }) });
 
 const statement = (over: object) => ({
   Sid: "S",
@@ -76,4 +78,21 @@ test("cfn-lint finds a misspelt action in a role; its twin is clean", async () =
   };
   expect(await lintTemplate(written("ecs:StopTaks"))).toContain("W3037");
   expect(await lintTemplate(written("ecs:StopTask"))).toBe("");
+});
+
+test("cfn-lint takes the access entries that the stack makes; a property that they do not have it finds", async () => {
+  const written = (groups: string): string => {
+    const file = join(mkdtempSync(join(tmpdir(), "falco-responder-lint-")), "template.json");
+    const entries = Object.values(accessEntries({ ...plan, accessEntries: ["orders-prod"] }));
+    const Resources = Object.fromEntries(
+      entries.map(({ Type, Properties: { KubernetesGroups = [], ...others } }, at) => {
+        const PrincipalArn = `arn:aws:iam::111122223333:role/${at}`;
+        return [`Entry${at}`, { Type, Properties: { ...others, PrincipalArn, [groups]: KubernetesGroups } }];
+      }),
+    );
+    writeFileSync(file, JSON.stringify({ AWSTemplateFormatVersion: "2010-09-09", Resources }));
+    return file;
+  };
+  expect(await lintTemplate(written("KubernetesGroups"))).toBe("");
+  expect(await lintTemplate(written("KubernetesGroup"))).toContain("E3002");
 });

@@ -26,8 +26,17 @@ export async function lintPolicies(policies: Policies): Promise<Linted> {
   return linted;
 }
 
+/** Lambda puts it into what a function's code asks of any service: https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html */
+const BY_ITS_CODE = ["AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface", "UnassignPrivateIpAddresses"].map(
+  (action) => [
+    `UNKNOWN_CONDITION_FOR_ACTION Unknown condition lambda:SourceFunctionArn for action ec2:${action}`,
+    "the key is Lambda's, and holds for every service that the function's code asks",
+  ],
+);
+
 /** What parliament says and is wrong about, or what cannot be narrower. */
 export const REASONED: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(BY_ITS_CODE),
   "RESOURCE_STAR ['ecs:ListTasks']": "listed by service it is authorised on *; ecs:cluster narrows it",
   "RESOURCE_MISMATCH [{'action': 'dynamodb:ListStreams', 'required_format': '*'}]":
     "Lambda's own example grants it on the table's streams: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.Lambda.Tutorial.html",
@@ -89,7 +98,7 @@ export function policiesOf(resources: Readonly<Record<string, Resource>>): Polic
   const roles = Object.entries(resources).filter(([, { Type }]) => Type === "AWS::IAM::Role");
   return Object.fromEntries(
     roles.flatMap(([id, { Properties }]) => {
-      const policies = Properties["Policies"] as readonly { readonly PolicyDocument: Value }[];
+      const policies = (Properties["Policies"] ?? []) as readonly { readonly PolicyDocument: Value }[];
       return policies.map(({ PolicyDocument }, at) => [`${id} ${at}`, plain(PolicyDocument) as Policies[string]]);
     }),
   );

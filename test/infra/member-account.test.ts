@@ -56,6 +56,7 @@ describe("the role of another account", () => {
         .map(({ sid }) => sid),
     ).toEqual(["NeverProtected", "NeverTheProtectingTag", "NeverOwnRoles"]);
     expect(JSON.stringify(rightsOf(template))).not.toContain("shop");
+    expect(Object.keys(template.Resources)).toEqual(["Responder"]);
   });
 
   test("without the wide lane touches no machine and no role; the rest stays", () => {
@@ -65,12 +66,73 @@ describe("the role of another account", () => {
   });
 
   test("passes the linters", async () => {
-    for (const one of [template, narrow]) {
+    for (const one of [template, narrow, eks, memberTemplate(both, "elsewhere", true), memberTemplate(authenticator, "auth", true)]) {
       const file = join(mkdtempSync(join(tmpdir(), "falco-responder-member-")), "template.json");
       writeFileSync(file, JSON.stringify(one));
       expect(await lintTemplate(file)).toBe("");
-      expect(unreasoned(await lintPolicies(policiesOf(one.Resources)))).toEqual([]);
+      const policies = policiesOf(one.Resources);
+      if (Object.keys(policies).length > 0) expect(unreasoned(await lintPolicies(policies))).toEqual([]);
     }
+  });
+});
+
+const eks = memberTemplate(plan, "orders-elsewhere", true);
+/** The registry with one more cluster, or with one in another's place. */
+const withCluster = (name: string, over: object) => {
+  const like = plan.registry.clusters.find((one) => one.name === "orders-elsewhere");
+  if (like === undefined) throw new Error("no cluster");
+  const clusters = [...plan.registry.clusters.filter((one) => one.name !== name), { ...like, name, ...over }];
+  return { registry: { ...plan.registry, clusters } };
+};
+const both = withCluster("orders-elsewhere", { roleArn: "arn:aws:iam::444455556666:role/security/falco-responder" });
+const authenticator = withCluster("auth", {
+  kind: "kubernetes",
+  roleArn: "arn:aws:iam::444455556666:role/auth",
+  access: { by: "iam", server: "https://kube.example", caData: "LS0t", clusterId: "auth" },
+});
+
+describe("the role of another account for Kubernetes", () => {
+  test("on EKS it may describe that cluster, nothing else, and is let into it with our group", () => {
+    expect(rightsOf(eks)).toEqual([
+      expect.objectContaining({
+        actions: ["eks:DescribeCluster"],
+        resources: [JSON.stringify({ "Fn::Sub": `arn:\${AWS::Partition}:eks:us-east-1:444455556666:cluster/orders-abroad` })],
+      }),
+    ]);
+    const entries = Object.values(eks.Resources).filter(({ Type }) => Type === "AWS::EKS::AccessEntry");
+    expect(entries.map(({ Properties }) => Properties)).toEqual([
+      {
+        ClusterName: "orders-abroad",
+        PrincipalArn: { "Fn::GetAtt": ["Responder", "Arn"] },
+        Type: "STANDARD",
+        KubernetesGroups: ["falco-responder"],
+      },
+    ]);
+    expect(eks.Description).toContain("to be deployed in us-east-1");
+    expect(JSON.stringify(eks.Parameters)).toContain("Outputs RespondKubernetesRoleArn, SweepRoleArn of the deployment");
+    expect(eks.Resources["Responder"]?.Properties["AssumeRolePolicyDocument"]).toEqual(properties["AssumeRolePolicyDocument"]);
+  });
+
+  test("shared with an ECS cluster it has the rights of both, and trusts the roles of both", () => {
+    const shared = memberTemplate(both, "elsewhere", true);
+    expect([...allowed(rightsOf(shared))].toSorted()).toEqual([...allowed(rightsOf(template)), "eks:DescribeCluster"].toSorted());
+    expect(JSON.stringify(shared.Parameters)).toContain("RespondEcsRoleArn, RespondWideRoleArn, RespondKubernetesRoleArn, SweepRoleArn");
+    expect(JSON.stringify(rightsOf(shared).filter(({ sid }) => sid.includes("Clusters")))).not.toContain(":cluster/orders-prod");
+  });
+
+  test("for aws-iam-authenticator it is somebody without a right", () => {
+    const one = memberTemplate(authenticator, "auth", true);
+    expect(Object.keys(one.Resources)).toEqual(["Responder"]);
+    expect(one.Resources["Responder"]?.Properties["Policies"]).toBeUndefined();
+  });
+
+  test("EKS clusters of two Regions cannot share a role; two of one Region can", () => {
+    const second = (region: string) => withCluster("second", { region, awsName: "second" });
+    expect(() => memberTemplate(second("eu-west-1"), "orders-elsewhere", true)).toThrow(
+      "orders-elsewhere and second name one role and lie in us-east-1 and eu-west-1",
+    );
+    const { Resources } = memberTemplate(second("us-east-1"), "orders-elsewhere", true);
+    expect(Object.values(Resources).map(({ Type }) => Type)).toEqual(["AWS::IAM::Role", "AWS::EKS::AccessEntry", "AWS::EKS::AccessEntry"]);
   });
 });
 
@@ -82,7 +144,7 @@ describe("what cannot be made is refused with what to mend", () => {
   test.each([
     ["a cluster that is not registered", plan, "nowhere", 'no cluster is called "nowhere"'],
     ["a cluster that is reached without a role", plan, "shop", "reached without a role"],
-    ["a cluster of Kubernetes", plan, "kube", "no ECS cluster"],
+    ["a cluster that is reached by a secret", plan, "kube", "reached without a role"],
     ["a role without an external id", having({ externalId: null }), "elsewhere", "no externalId"],
   ])("%s", (_title, from, name, message) => {
     expect(() => memberTemplate(from, name, true)).toThrow(message);

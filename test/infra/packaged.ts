@@ -17,11 +17,11 @@ export interface Template {
   readonly Outputs: Readonly<Record<string, Value>>;
 }
 
-/** The service as `serverless package` leaves it, for one stage. */
-export async function packaged(stage: string): Promise<Packaged> {
+/** The service as `serverless package` leaves it, for one stage and falco-responder.yml (default: the shipped one). */
+export async function packaged(stage: string, config?: string): Promise<Packaged> {
   const folder = `.build/test-package-${stage}`;
   rmSync(folder, { recursive: true, force: true });
-  const { code, output } = await packageService({ stage, out: folder });
+  const { code, output } = await packageService({ stage, out: folder, ...(config === undefined ? {} : { config }) });
   if (code !== 0) throw new Error(`serverless package ended with ${code}:\n${output}`);
   const template: Template = JSON.parse(readFileSync(join(folder, "cloudformation-template-update-stack.json"), "utf8"));
   return { folder, template, bundle: (key) => unzip(join(folder, `${key}.zip`)) };

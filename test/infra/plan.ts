@@ -13,7 +13,7 @@ const cluster = (over: Partial<Cluster> & Pick<Cluster, "name" | "kind">): Clust
   ...over,
 });
 
-/** One cluster of each way of being reached, one channel of each kind. */
+/** Clusters of each way of being reached, one channel of each kind. */
 export const plan: DeployPlan = {
   registry: {
     schema: "falco-responder/registry/1",
@@ -36,6 +36,31 @@ export const plan: DeployPlan = {
         kind: "kubernetes",
         access: { by: "token", server: "https://kube.example", caData: "LS0t", tokenSecret: "secretsmanager:falco/kube-token" },
       }),
+      cluster({ name: "orders", kind: "eks", awsName: "orders-prod" }),
+      cluster({
+        name: "orders-elsewhere",
+        kind: "eks",
+        account: "444455556666",
+        region: "us-east-1",
+        awsName: "orders-abroad",
+        roleArn: "arn:aws:iam::444455556666:role/security/falco-responder-eks",
+        externalId: "falco-responder-of-111122223333",
+      }),
+      cluster({
+        name: "by-certificate",
+        kind: "kubernetes",
+        access: { by: "certificate", server: "https://kube.example", caData: "LS0t", certificateSecret: "ssm:/falco/kube-certificate" },
+      }),
+      cluster({
+        name: "by-kubeconfig",
+        kind: "kubernetes",
+        access: { by: "kubeconfig", kubeconfigSecret: "secretsmanager:falco/kubeconfig" },
+      }),
+      cluster({
+        name: "by-authenticator",
+        kind: "kubernetes",
+        access: { by: "iam", server: "https://kube.example", caData: "LS0t", clusterId: "by-authenticator" },
+      }),
     ],
     notifications: {
       channels: [
@@ -48,6 +73,7 @@ export const plan: DeployPlan = {
     { name: "/falco/shop", create: true },
     { name: "/falco/kube", create: false },
   ],
+  accessEntries: [],
   userFunctions: ["arn:aws:lambda:eu-central-1:111122223333:function:page-me:live"],
   deploy: {
     logRetentionDays: 30,
@@ -57,6 +83,7 @@ export const plan: DeployPlan = {
     tracing: false,
     alarmEmail: null,
     reservedConcurrency: { sweep: 1 },
+    vpc: null,
     tags: { service: "falco-responder" },
   },
 };

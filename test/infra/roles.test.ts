@@ -68,10 +68,20 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sts:AssumeRole",
   ],
-  "respond-kubernetes": [...LOG, ...KEY, ...CLAIM, ...LANE, "lambda:InvokeFunction", "s3:PutObject", "secretsmanager:GetSecretValue"],
+  "respond-kubernetes": [
+    ...LOG,
+    ...KEY,
+    ...CLAIM,
+    ...LANE,
+    ...SECRETS,
+    "eks:DescribeCluster",
+    "lambda:InvokeFunction",
+    "s3:PutObject",
+    "sts:AssumeRole",
+  ],
   "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
-  sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
+  sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "eks:DescribeCluster", "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
   operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage"],
 };
 
@@ -135,7 +145,8 @@ describe("each function has a role of its own, with exactly the rights of its wo
 });
 
 test("every AWS call of the adapters is granted, and nothing is granted that neither they nor the services behind the functions call", () => {
-  const called = readdirSync("shared/adapters").flatMap((file) =>
+  const sources = readdirSync("shared/adapters", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  const called = sources.flatMap((file) =>
     [...readFileSync(join("shared/adapters", file), "utf8").matchAll(/new (\w+)Command\(/g)].map(([, name]) => name ?? ""),
   );
   // Not one to one: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -144,6 +155,7 @@ test("every AWS call of the adapters is granted, and nothing is granted that nei
     BatchWrite: ["dynamodb:BatchWriteItem"],
     ChangeMessageVisibility: ["sqs:ChangeMessageVisibility"],
     DeleteRolePolicy: ["iam:DeleteRolePolicy"],
+    DescribeCluster: ["eks:DescribeCluster"],
     DescribeContainerInstances: ["ecs:DescribeContainerInstances"],
     DescribeNetworkInterfaces: ["ec2:DescribeNetworkInterfaces"],
     DescribeScalableTargets: ["application-autoscaling:DescribeScalableTargets"],
@@ -295,19 +307,100 @@ test("more clusters than a role has room for are refused when packaging, with wh
 });
 
 describe("other accounts and secrets", () => {
+  const rolesOf = (key: FunctionKey, from: DeployPlan = plan) =>
+    of(key, from).flatMap(({ actions, resources }) => (actions.includes("sts:AssumeRole") ? resources : []));
+  const ECS_ROLE = "arn:aws:iam::444455556666:role/security/falco-responder";
+  const EKS_ROLE = "arn:aws:iam::444455556666:role/security/falco-responder-eks";
+
   test("a role is assumed only if the registry names it, and only by who needs it", () => {
-    const roleArns = (key: FunctionKey) =>
-      of(key).flatMap(({ actions, resources }) => (actions.includes("sts:AssumeRole") ? resources : []));
-    const assuming = ["respond-ecs", "respond-wide", "sweep"] as const;
-    for (const key of FUNCTIONS)
-      expect(roleArns(key)).toEqual(assuming.some((one) => one === key) ? ["arn:aws:iam::444455556666:role/security/falco-responder"] : []);
-    expect(Object.keys(roleOutputs(plan))).toEqual(["RespondEcsRoleArn", "RespondWideRoleArn", "SweepRoleArn"]);
+    const takes: Partial<Readonly<Record<FunctionKey, readonly string[]>>> = {
+      "respond-ecs": [ECS_ROLE],
+      "respond-kubernetes": [EKS_ROLE],
+      "respond-wide": [ECS_ROLE],
+      sweep: [ECS_ROLE, EKS_ROLE],
+    };
+    for (const key of FUNCTIONS) expect(rolesOf(key)).toEqual(takes[key] ?? []);
   });
 
-  test("a secret is read by its name, by the functions that use it", () => {
+  test("the roles that others must name are outputs; where nobody has to, they are not", () => {
+    const KUBERNETES = ["RespondKubernetesRoleArn", "SweepRoleArn"];
+    const outputs = (...names: readonly string[]) => {
+      const clusters = plan.registry.clusters.filter(({ name }) => names.includes(name));
+      return Object.keys(roleOutputs({ ...plan, registry: { ...plan.registry, clusters } }));
+    };
+    expect(Object.keys(roleOutputs(plan))).toEqual(["RespondEcsRoleArn", "RespondKubernetesRoleArn", "RespondWideRoleArn", "SweepRoleArn"]);
+    expect(outputs("elsewhere")).toEqual(["RespondEcsRoleArn", "RespondWideRoleArn", "SweepRoleArn"]);
+    for (const name of ["orders", "orders-elsewhere", "by-authenticator"]) expect(outputs(name), name).toEqual(KUBERNETES);
+    expect(outputs("shop", "kube", "by-certificate", "by-kubeconfig")).toEqual([]);
+  });
+
+  test("a secret is read by its name, by the functions that use it, whatever way of access it is for", () => {
     const readers = (part: string) =>
       FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(part))));
     expect(readers(":parameter/falco-responder/slack")).toEqual(["notify", "sweep"]);
-    expect(readers(":secret:falco/kube-token-??????")).toEqual(["respond-kubernetes", "sweep"]);
+    for (const secret of [":secret:falco/kube-token-??????", ":parameter/falco/kube-certificate", ":secret:falco/kubeconfig-??????"])
+      expect(readers(secret), secret).toEqual(["respond-kubernetes", "sweep"]);
+  });
+
+  test("EKS is asked only about registered clusters that are reached with the function's own role", () => {
+    for (const key of FUNCTIONS) {
+      const asked = of(key).flatMap(({ actions, resources }) => (actions.includes("eks:DescribeCluster") ? resources : []));
+      const orders = JSON.stringify({ "Fn::Sub": `arn:\${AWS::Partition}:eks:eu-central-1:111122223333:cluster/orders-prod` });
+      expect(asked, key).toEqual(["respond-kubernetes", "sweep"].includes(key) ? [orders] : []);
+    }
+    const clusters = plan.registry.clusters.filter(({ name }) => name !== "orders");
+    expect(FUNCTIONS.flatMap((key) => allowed(of(key, { ...plan, registry: { ...plan.registry, clusters } })))).not.toContain(
+      "eks:DescribeCluster",
+    );
+  });
+});
+
+describe("in a VPC", () => {
+  const vpc = { subnetIds: ["subnet-0a1b2c3d"], securityGroupIds: ["sg-0a1b2c3d"] };
+  const within: DeployPlan = { ...plan, deploy: { ...plan.deploy, vpc } };
+  const INTERFACES = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+  ];
+
+  test("only the functions that ask API servers get rights on interfaces, and without a VPC nobody does", () => {
+    const having = (from: DeployPlan) => FUNCTIONS.filter((key) => allowed(of(key, from)).includes("ec2:CreateNetworkInterface"));
+    expect(having(within)).toEqual(["respond-kubernetes", "sweep"]);
+    expect(having(plan)).toEqual([]);
+    const added = allowed(of("respond-kubernetes", within)).filter((action) => !allowed(of("respond-kubernetes")).includes(action));
+    expect(added.toSorted()).toEqual([...INTERFACES, "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"].toSorted());
+  });
+
+  test("interfaces are made in the named subnets with the named groups only", () => {
+    const [statement] = of("sweep", within).filter(({ sid }) => sid === "InterfacesInItsVpc");
+    const sub = (text: string) => JSON.stringify({ "Fn::Sub": text });
+    expect(statement?.resources).toEqual([
+      sub(`arn:\${AWS::Partition}:ec2:\${AWS::Region}:\${AWS::AccountId}:network-interface/*`),
+      sub(`arn:\${AWS::Partition}:ec2:\${AWS::Region}:*:subnet/subnet-0a1b2c3d`),
+      sub(`arn:\${AWS::Partition}:ec2:\${AWS::Region}:*:security-group/sg-0a1b2c3d`),
+    ]);
+    const open = of("respond-kubernetes", within).filter(({ effect, resources }) => effect === "Allow" && resources.includes("*"));
+    expect(open.map(({ sid, condition }) => [sid, JSON.stringify(condition)])).toEqual([
+      ["DescribeInterfacesHasNoResources", expect.stringContaining("aws:RequestedRegion")],
+    ]);
+  });
+
+  test("the function's own code may not use them: Lambda's requests do not come from it", () => {
+    for (const key of ["respond-kubernetes", "sweep"] as const)
+      expect(of(key, within).filter(({ sid }) => sid === "NeverByItsOwnCode")).toEqual([
+        expect.objectContaining({
+          effect: "Deny",
+          actions: expect.arrayContaining(INTERFACES),
+          condition: {
+            ArnEquals: {
+              "lambda:SourceFunctionArn": {
+                "Fn::Sub": `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:\${AWS::StackName}-${key}`,
+              },
+            },
+          },
+        }),
+      ]);
   });
 });

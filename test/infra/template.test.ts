@@ -23,3 +23,33 @@ test("alarms by mail where the configuration names an address", () => {
   expect(subscriptions(null)).toEqual([]);
   expect(subscriptions("ops@example.com")).toHaveLength(1);
 });
+
+test("the functions that ask API servers are in the VPC, and no other; without one nothing is said of any", () => {
+  const vpc = { subnetIds: ["subnet-0a1b2c3d", "subnet-0a1b2c3e"], securityGroupIds: ["sg-0a1b2c3d"] };
+  const placed = { Properties: { VpcConfig: { SubnetIds: vpc.subnetIds, SecurityGroupIds: vpc.securityGroupIds } } };
+  const extensions = (deploy: object) =>
+    template({ ...plan, deploy: { ...plan.deploy, reservedConcurrency: {}, ...deploy } }, { respondConcurrency: 10 }).extensions;
+  expect(extensions({ vpc })).toEqual({ RespondDashkubernetesLambdaFunction: placed, SweepLambdaFunction: placed });
+  expect(extensions({ vpc: null })).toEqual({});
+  expect(extensions({ vpc, reservedConcurrency: { sweep: 1 } })["SweepLambdaFunction"]).toEqual({
+    Properties: { ReservedConcurrentExecutions: 1, ...placed.Properties },
+  });
+});
+
+test("access entries are made for both roles, sweep's with the group that only looks, where they are asked for", () => {
+  const entries = (accessEntries: readonly string[]) =>
+    Object.values(template({ ...plan, accessEntries }, { respondConcurrency: 10 }).Resources)
+      .filter(({ Type }) => Type === "AWS::EKS::AccessEntry")
+      .map(({ Properties }) => Properties);
+  const entry = (role: string, group: string) => ({
+    ClusterName: "orders-prod",
+    PrincipalArn: { "Fn::GetAtt": [role, "Arn"] },
+    Type: "STANDARD",
+    KubernetesGroups: [group],
+  });
+  expect(entries(["orders-prod"])).toEqual([
+    entry("RespondKubernetesRole", "falco-responder"),
+    entry("SweepRole", "falco-responder-observe"),
+  ]);
+  expect(entries([])).toEqual([]);
+});

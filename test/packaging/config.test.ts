@@ -108,7 +108,6 @@ describe("falco-responder.yml", () => {
       "13:9 clusters[1].logGroups[0].create",
       "the same group",
     ],
-    ["EKS without a token", change(CONFIG, "kind: ecs", "kind: eks"), "6:11 clusters[0].kind", "EKS access entries"],
     ["Kubernetes without access", change(CONFIG, "kind: ecs", "kind: kubernetes"), "6:11 clusters[0].kind", "needs access"],
     ["access of an ECS cluster", change(CONFIG, "kind: kubernetes", "kind: ecs"), "16:7 clusters[1].access", "Kubernetes only"],
     ["a CA that is none", change(CONFIG, "caData: ", "caData: AAAA"), "17:15 clusters[1].access.caData", "not a PEM certificate"],

@@ -2,7 +2,8 @@
 
 A function has the account's credentials in ministack; here its access key id is its name, for every double that it speaks to as well. Each
 pair of function and operation is written once, as a line of JSON: {"principal": function name, "service": "dynamodb", "action": "Query"}. A transaction is
-written as the operations in it ("TransactWriteItems/Put"): IAM knows only those.
+written as the operations in it ("TransactWriteItems/Put"): IAM knows only those. GetCallerIdentity is not written: it needs no right, and
+what a cluster asks with a function's token is not the function's call.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 """
 
@@ -18,7 +19,7 @@ _lock = threading.Lock()
 
 def apply(app, runtime, functions, actions, path):
     present(app, "detect_service", "extract_access_key_id", "_routing_params", "_decompress_request_body")
-    present(actions, "_action_from_query", "_action_from_target", "_s3_action", "_lambda_action")
+    present(actions, "_match_rest_action", "_action_from_query", "_action_from_target", "_s3_action", "_lambda_action")
     for module in (runtime, functions):
         replace(module, "execution_credentials", _named)
     replace(app, "_handle_special_data_plane_request", lambda original: _recorded(app, actions, path, original))
@@ -50,8 +51,12 @@ def _operations(app, actions, service, method, place, headers, body, params):
         name = actions._s3_action(method, place, params)
     if name is None and service == "lambda":
         name = actions._lambda_action(method, place)
+    if name is None and service == "eks":
+        name = actions._match_rest_action(service, method, place, params)
     if name is None:
         return [f"{method} {place}"]
+    if (service, name) == ("sts", "GetCallerIdentity"):
+        return []
     if name in ("TransactWriteItems", "TransactGetItems"):
         items = json.loads(app._decompress_request_body(body, headers)).get("TransactItems", [])
         return sorted({f"{name}/{kind}" for item in items for kind in item})

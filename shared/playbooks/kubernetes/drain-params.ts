@@ -18,7 +18,7 @@ export function drainParams(params: Params): Params | string {
   const lasts = duration(params, "expires_after");
   if (typeof lasts === "object" && lasts !== null) return lasts.because;
   const floor = floorIn(params);
-  if (typeof floor === "string") return floor;
+  if (floor !== null && "because" in floor) return floor.because;
   const { ignore_daemonsets = true } = params;
   if (ignore_daemonsets !== true)
     return "ignore_daemonsets can only be true: a DaemonSet's pod is made again on the same node at once, cordoned or not";

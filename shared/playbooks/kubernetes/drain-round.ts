@@ -1,5 +1,5 @@
 import { isGoing, namespacesIn, type Resident, residentName } from "#shared/playbooks/kubernetes/drain-residents.ts";
-import { belowFloor, type Floor, floorIn } from "#shared/playbooks/kubernetes/healthy.ts";
+import { type Floor, floorIn, tooFew } from "#shared/playbooks/kubernetes/healthy.ts";
 import type { Params } from "#shared/playbooks/playbook.ts";
 import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
 
@@ -68,13 +68,13 @@ export async function evictRound(
 
 function floorOf(params: Params): Floor | null {
   const floor = floorIn(params);
-  if (typeof floor === "string") throw new Error(`a plan of kubernetes:drain is not checked: ${floor}`);
+  if (floor !== null && "because" in floor) throw new Error(`a plan of kubernetes:drain is not checked: ${floor.because}`);
   return floor;
 }
 
 /** A pod that is not ready costs its owner nothing. */
 const isNeeded = async ({ pod }: Resident, floor: Floor, api: KubernetesApi, signal: AbortSignal): Promise<boolean> =>
-  pod.ready && (await belowFloor(floor, pod, api, signal)) !== null;
+  pod.ready && (await tooFew(pod, floor, api, signal)) !== null;
 
 /** Those whose owner can spare none now, as verifying sees it without evicting anybody. */
 export async function neededNow(

@@ -3,15 +3,23 @@ import { controllerOf, type PodFacts, podFacts, whole } from "#shared/playbooks/
 import { podsOf, titleOf } from "#shared/playbooks/kubernetes/family.ts";
 import { DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET, STATEFUL_SET } from "#shared/playbooks/kubernetes/kinds.ts";
 import { kindOfOwner } from "#shared/playbooks/kubernetes/owner.ts";
-import type { Params } from "#shared/playbooks/playbook.ts";
+import type { Needs, Params } from "#shared/playbooks/playbook.ts";
 import { many } from "#shared/playbooks/words.ts";
 import type { Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
+/** To count the healthy pods of any owner. */
+export const healthyNeeds: Needs["rbac"] = [
+  { apiGroups: ["apps"], resources: ["replicasets", "deployments", "statefulsets", "daemonsets"], verbs: ["get"] },
+  { apiGroups: ["batch"], resources: ["jobs"], verbs: ["get"] },
+  { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
+];
+
+/** Falco Talon's name. */
 export const MIN_HEALTHY = "min_healthy_replicas";
 const NEXT_BEST = "next best: more replicas first, or kubernetes:networkpolicy";
 
 /** How many healthy pods must remain: so many, or so many percent of those that are wanted. */
-interface Floor {
+export interface Floor {
   readonly value: number;
   readonly percent: boolean;
 }
