@@ -1,0 +1,6 @@
+import { guards, lines, states } from "./cases-guards.ts";
+import { ids, names, nodes, texts, times } from "./cases-target.ts";
+import type { Case } from "./run.ts";
+
+/** Every way we know to make the responder touch the wrong pod, or one that it must leave alone; each with its twin. In memory. */
+export const cases: readonly Case[] = [...names, ...ids, ...nodes, ...texts, ...times, ...states, ...guards, ...lines];
