@@ -1,7 +1,6 @@
 import { pack } from "#shared/ledger/items.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
-import { type PodFacts, podFacts } from "#shared/playbooks/kubernetes/facts.ts";
-import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
+import type { PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import { ALWAYS } from "../../../packaging/policy.ts";
 import { policyOf, registry } from "../../fakes/world.ts";
 import { type Case, deleted } from "./run.ts";
@@ -237,14 +236,6 @@ export const lines: readonly Case[] = [
     /account that is not registered/,
   ),
   line(
-    "of the ECS cluster's log group",
-    "its log group",
-    (shot) => {
-      shot.logGroup = "/falco/shop";
-    },
-    /^hold: /,
-  ),
-  line(
     "static.cluster of another cluster",
     "static.cluster",
     (shot) => {
@@ -292,9 +283,3 @@ function forgeInside(shot: Shot, { offender }: Stage): void {
   shot.fields["proc.cmdline"] = `sh -c 'echo ${JSON.stringify(inside)}'`;
   shot.rule = "Some other rule";
 }
-
-/** A pod as it is now. */
-export const nowOf = ({ kube }: Stage, { namespace, name }: PodFacts): PodFacts | null => {
-  const found = kube.object(POD, namespace, name);
-  return found === null ? null : podFacts(found);
-};

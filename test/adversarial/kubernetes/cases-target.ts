@@ -126,8 +126,8 @@ export const ids: readonly Case[] = [
     () => hex("sandbox").slice(0, 12),
     /a successor of that name, a restarted container or a sandbox/,
   ),
-  id("too short to mean one", "container.id", ({ offender }) => idOf(offender, 11), /the alert names no container id/),
-  id("a regular expression", "container.id", () => ".*", /the alert names no container id/),
+  id("too short to mean one", "container.id", ({ offender }) => idOf(offender, 11), /carries no container id/),
+  id("a regular expression", "container.id", () => ".*", /carries no container id/),
   id("none", "container.id", () => null, /carries no container id/),
   id("the host", "container.id", () => "host", /runs on the host/),
   id(
@@ -175,7 +175,7 @@ export const ids: readonly Case[] = [
     refuse: ({ shot, neighbour }) => {
       shot.fields["k8s.pod.id"] = neighbour.uid;
     },
-    because: /the alert's k8s\.pod\.uid and k8s\.pod\.id|disagree|contradict/,
+    because: /the alert's k8s\.pod\.uid and k8s\.pod\.id disagree/,
     act: ({ shot, offender }) => {
       shot.fields["k8s.pod.id"] = offender.uid;
     },

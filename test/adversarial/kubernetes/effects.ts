@@ -2,7 +2,9 @@ import type { At, Kind, KubernetesApi, PatchOperation } from "#shared/ports/kube
 
 /** Writes in words, as an API server gets them; an ending such as ": conflict" says that it did not take the write. */
 export const said = {
-  delete: (kind: Kind, at: At & { readonly uid: string }): string => `delete ${of(kind, at)} (${at.uid})`,
+  /** The uid of what we made ourselves is the server's choice. */
+  delete: (kind: Kind, at: At & { readonly uid: string }): string =>
+    `delete ${of(kind, at)}${at.name.startsWith("falco-responder-") ? "" : ` (${at.uid})`}`,
   evict: (at: At & { readonly uid: string }): string => `evict ${at.namespace}/${at.name} (${at.uid})`,
   create: (kind: Kind, at: At): string => `create ${of(kind, at)}`,
   patch: (kind: Kind, at: At, ...what: readonly string[]): string => `patch ${of(kind, at)}: ${what.toSorted().join(" ")}`,

@@ -58,7 +58,7 @@ export function newStage(): Stage {
   aimAt(shot, offender);
   const around: Around = { before: () => undefined, after: () => undefined };
   const effects: string[] = [];
-  const reach = { access: fakeAccess({ kubernetes: noting(kube, POD, around, effects) }), effects, ship: fluentBit };
+  const reach = { access: fakeAccess({ ...world.aws.given(), kubernetes: noting(kube, POD, around, effects) }), effects, ship: fluentBit };
   const doings = { meanwhile: () => undefined, handingOver: () => undefined, afterwards: [], aim: (pod: PodFacts) => aimAt(shot, pod) };
   return { world, kube, owner, offender, neighbour, api, falco, around, shot, policy: policyOf(), registry, ...reach, ...doings };
 }
