@@ -71,6 +71,8 @@ export interface ObjectWorkload extends Verified {
   readonly name: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly deleting: boolean;
+  /** Of a pod. */
+  readonly priorityClass?: string | null;
 }
 
 /** The outcome of looking for the accused. Only `found` may be acted on. */
@@ -82,10 +84,11 @@ export type Resolution =
   | { readonly kind: "unverified"; readonly because: string; readonly soon?: true };
 
 /** "service/web", "Deployment/api", or the workload's own name: for people and for identity. */
-export const ownerName = (workload: Workload): string | null =>
-  workload.owner === null
-    ? null
-    : `${workload.owner.kind}/${workload.kind === "pod" ? `${workload.namespace}/` : ""}${workload.owner.name}`;
+export function ownerName(workload: Workload): string | null {
+  if (workload.owner === null) return null;
+  const place = workload.kind === "task" || workload.namespace === null ? "" : `${workload.namespace}/`;
+  return `${workload.owner.kind}/${place}${workload.owner.name}`;
+}
 
 export function workloadName(workload: Workload): string {
   if (workload.kind === "task")

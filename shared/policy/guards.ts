@@ -35,6 +35,7 @@ export const GUARDS: readonly Guard[] = [
   notTheSensor,
   unprotected,
   notAMirror,
+  notTheRightsOfAll,
   notOurselves,
 ];
 
@@ -70,16 +71,31 @@ function notTheSensor({ entry, resolution }: Question): string | null {
   if (target?.kind === "task" && taskArn === target.taskArn) return "the target is Falco's own task";
   if (target?.kind === "task" && ROUTERS.includes(target.container.name.toLowerCase()))
     return "the accused container is the log router: without it nobody hears of what the others do";
-  if (target?.kind === "pod" && pod !== null && (pod === target.name || pod === `${target.namespace}/${target.name}`))
+  const isPod = target?.kind === "pod" || (target?.kind === "object" && target.resource === "pods");
+  if (isPod && pod !== null && (pod === target.name || pod === `${target.namespace}/${target.name}`))
     return "the target is Falco's own pod";
   return null;
 }
 
 function notAMirror({ resolution }: Question): string | null {
   const target = targetOf(resolution);
-  return target?.kind === "pod" && target.mirror
-    ? "the pod mirrors a static pod: the kubelet recreates it and the API cannot control it"
-    : null;
+  const isMirror = target?.kind === "object" ? Object.hasOwn(target.annotations, MIRROR) : target?.kind === "pod" && target.mirror;
+  return isMirror ? "the pod mirrors a static pod: the kubelet recreates it and the API cannot control it" : null;
+}
+
+/** Set by the kubelet. https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
+const MIRROR = "kubernetes.io/config.mirror";
+/** On the roles and bindings that the API server makes. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings */
+const BOOTSTRAPPING = "kubernetes.io/bootstrapping";
+
+/** Without these nobody, or the responder, has any rights in the cluster; in protected namespaces they are protected already. */
+function notTheRightsOfAll({ resolution }: Question): string | null {
+  const target = targetOf(resolution);
+  if (target?.kind !== "object" || !/(role|binding)s$/.test(target.resource)) return null;
+  if (Object.hasOwn(target.labels, BOOTSTRAPPING) || target.name.startsWith("system:"))
+    return "its name or label says that it is one of the cluster's own rights: look at it by hand";
+  const isOurs = target.name.startsWith("falco-responder") || target.labels["app.kubernetes.io/name"] === "falco-responder";
+  return isOurs ? "its name or label says that it is one of the responder's own rights: look at it by hand" : null;
 }
 
 /** By the ServiceAccount of infra/rbac, or by our role: the stack's own ones are named after it. */
@@ -112,7 +128,7 @@ export function protectionOf({ protect }: Pick<Policy, "protect">, target: Workl
     ["namespace", protect.namespaces, target.kind === "task" ? null : target.namespace],
     ["service", protect.services, target.kind === "task" ? target.service : null],
     ["family", protect.families, target.kind === "task" ? target.family : null],
-    ["priority class", protect.priorityClasses, target.kind === "pod" ? target.priorityClass : null],
+    ["priority class", protect.priorityClasses, target.kind === "task" ? null : (target.priorityClass ?? null)],
   ];
   for (const [what, globs, name] of names) {
     if (name !== null && globs.some((glob) => globTest(glob.toLowerCase())(name.toLowerCase()))) return `${what} ${name} is protected`;

@@ -205,7 +205,8 @@ export class FakeKubernetes implements KubernetesApi {
     } = {},
   ): KubeObject {
     const { labels = {}, annotations = {}, spec = {} } = more;
-    return this.put(NODE, { metadata: { name, labels, annotations }, spec: { ...spec } } as never);
+    const status = { conditions: [{ type: "Ready", status: "True" }] };
+    return this.put(NODE, { metadata: { name, labels, annotations }, spec: { ...spec }, status } as never);
   }
 
   /** The CRD of this kind is installed (or not). */
@@ -252,10 +253,11 @@ export class FakeKubernetes implements KubernetesApi {
     const namespace = kind.namespaced ? (object.metadata.namespace ?? "default") : null;
     return this.#answer("create", { verb: "create", kind, namespace }, (): Created => {
       if (!this.#isServed(kind) || (namespace !== null && this.namespacesGone.has(namespace))) return { kind: "gone" };
-      if (this.objects.has(key(kind, namespace, object.metadata.name))) return { kind: "exists" };
       const whole = { ...object, metadata: { ...object.metadata, uid: uid(`made ${++this.#made}`), resourceVersion: "0" } } as KubeObject;
+      // As the server has it: whether it may be made is judged before whether it is there.
       const because = this.admit("create", kind, whole);
       if (because !== null) return { kind: "rejected", because };
+      if (this.objects.has(key(kind, namespace, object.metadata.name))) return { kind: "exists" };
       return { kind: "created", object: dryRun ? structuredClone(whole) : this.put(kind, this.onWrite(kind, whole)) };
     });
   }

@@ -36,9 +36,9 @@ test("a pod that was replaced under the same name between the look and the delet
   const world = new World();
   const pod = world.kubernetes.run();
   const real = world.kubernetes.delete.bind(world.kubernetes);
-  world.kubernetes.delete = (kind, target, ...rest) => {
-    world.kubernetes.change(pod, { uid: "11111111-2222-4333-8444-555555555555" });
-    return real(kind, target, ...rest);
+  world.kubernetes.delete = (kind, target, options) => {
+    if (options.dryRun !== true) world.kubernetes.change(pod, { uid: "11111111-2222-4333-8444-555555555555" });
+    return real(kind, target, options);
   };
   expect(await accuse(world, pod)).toMatchObject({ decisions: ["act"], acted: ["refused"] });
   expect(world.kubernetes.deleted.size).toBe(0);

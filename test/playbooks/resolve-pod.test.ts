@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Fields } from "#shared/domain/alert.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Resolution } from "#shared/domain/workload.ts";
-import { resolve } from "#shared/playbooks/index.ts";
+import { look as lookAgain, resolve } from "#shared/playbooks/index.ts";
 import type { PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
 import { fakeAccess } from "../fakes/cluster-access.ts";
@@ -137,6 +137,44 @@ describe("by the names in the alert", () => {
     expect(found(await look(kube, { containerId: "f".repeat(12), fields: named(offender) })).uid).toBe(offender.uid);
   });
 
+  test("the container before the last restart counts when the alert's uid is the pod's, and it is said so", async () => {
+    const { kube, offender, neighbour } = world();
+    const [container] = offender.containers;
+    if (container === undefined) throw new Error("no container");
+    kube.change(offender, { containers: [{ ...container, id: "f".repeat(64), lastId: container.id }] });
+    const accused = (fields: Fields) => ({ containerId: idOf(offender), fields: named(offender, fields) });
+    expect(await refusal(kube, accused({}))).toContain("before its restart, and the alert says no uid");
+    expect(await refusal(kube, accused({ "k8s.pod.uid": neighbour.uid }))).toContain("another uid");
+    const resolution = await look(kube, accused({ "k8s.pod.uid": offender.uid }));
+    expect(resolution).toMatchObject({
+      kind: "found",
+      how: "the pod that the alert names: the uid is the alert's; the container has restarted since",
+      workload: { uid: offender.uid, container: { id: container.id } },
+    });
+    const current = await look(kube, { containerId: "f".repeat(12), fields: named(offender) });
+    expect(current).toMatchObject({ how: "the pod that the alert names: its containerID begins with the alert's container id" });
+  });
+
+  test.each(["initContainerStatuses", "ephemeralContainerStatuses"])("a container in %s counts", async (statuses) => {
+    const { kube, offender } = world();
+    const object = kube.object(POD, offender.namespace, offender.name);
+    if (object === null) throw new Error("no pod");
+    const debug = { name: "debug", image: "busybox", containerID: `containerd://${"e".repeat(64)}`, state: { running: {} } };
+    expect(await refusal(kube, { containerId: "e".repeat(12), fields: named(offender) })).toContain("has no container");
+    kube.put(POD, { ...object, status: { ...object.status, [statuses]: [debug] } });
+    const workload = found(await look(kube, { containerId: "e".repeat(12), fields: named(offender) }));
+    expect(workload).toMatchObject({ uid: offender.uid, container: { name: "debug" } });
+  });
+
+  test.each(["k8s.pod.sandbox_id", "k8s.pod.full_sandbox_id"])("the sandbox of %s is no container", async (field) => {
+    const { kube, offender, id } = world();
+    const sandbox = (value: string, containerId = id) => ({ containerId, fields: named(offender, { [field]: value }), ageMs: 500 });
+    for (const value of ["d".repeat(12), "d".repeat(64)])
+      expect(await refusal(kube, sandbox(value, "d".repeat(12)))).toContain("is its pod's sandbox");
+    expect(kube.calls).toEqual([]);
+    expect(found(await look(kube, sandbox("d".repeat(12)))).uid).toBe(offender.uid);
+  });
+
   test.each<[string, Fields]>([
     ["a slash", { "k8s.ns.name": "shop", "k8s.pod.name": "web-a/status" }],
     ["dots that climb", { "k8s.ns.name": "..", "k8s.pod.name": "web-a" }],
@@ -206,6 +244,35 @@ describe("what the control plane says", () => {
     const { kube, offender, id } = world();
     kube.change(offender, facts);
     expect(await look(kube, { containerId: id, fields: named(offender) })).toMatchObject({ kind: "gone", workload: { uid: offender.uid } });
+  });
+
+  test("a static pod, which the kubelet knows by another uid than the API, says what to do", async () => {
+    const { kube, offender, id } = world();
+    const accusation = { containerId: id, fields: named(offender, { "k8s.pod.uid": "0123456789abcdef0123456789abcdef" }) };
+    expect(await refusal(kube, accusation)).toContain("another uid");
+    kube.change(offender, { annotations: { "kubernetes.io/config.mirror": "0123456789abcdef0123456789abcdef" } });
+    expect(await refusal(kube, accusation)).toContain("remove its manifest on its node");
+    expect(found(await look(kube, { containerId: id, fields: named(offender) }))).toMatchObject({ mirror: true });
+  });
+
+  test("a pod in its host's network is marked as one", async () => {
+    const { kube, offender, id } = world();
+    expect(found(await look(kube, { containerId: id, fields: named(offender) }))).toMatchObject({ hostNetwork: false });
+    kube.change(offender, { hostNetwork: true });
+    expect(found(await look(kube, { containerId: id, fields: named(offender) }))).toMatchObject({ hostNetwork: true });
+  });
+
+  test("a pod is looked at again by its uid and its container, which may have restarted since", async () => {
+    const { kube, offender, id } = world();
+    const former = found(await look(kube, { containerId: id, fields: named(offender) }));
+    const again = () => lookAgain(former, kubeCluster, fakeAccess({ kubernetes: kube }), never);
+    const [container] = offender.containers;
+    if (container === undefined) throw new Error("no container");
+    expect(await again()).toMatchObject({ kind: "found" });
+    kube.change(offender, { containers: [{ ...container, id: "f".repeat(64), lastId: container.id }] });
+    expect(await again()).toMatchObject({ kind: "found", how: expect.stringContaining("has restarted since") });
+    kube.change(offender, { uid: "11111111-2222-4333-8444-555555555555" });
+    expect(await again()).toMatchObject({ kind: "unverified", because: "the pod is gone" });
   });
 
   test("a static pod's mirror is marked as one", async () => {

@@ -10,6 +10,7 @@ import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
 import { taskEvidence } from "#shared/playbooks/ecs/evidence.ts";
+import { podEvidence } from "#shared/playbooks/kubernetes/evidence.ts";
 
 const WITHIN_MS = 10_000;
 /** Of that for looking at the world: what has not answered by then is missing. */
@@ -26,8 +27,8 @@ const kept = new WeakMap<Recorded, Promise<Evidence>>();
 
 /**
  * What is known before anything is touched: the alert, others of the same container, the target as the control plane described it, and for
- * an ECS task its service, definition (no values of environment or secrets) and last log lines. Objects are named by their content: what a
- * receipt names is what was kept. Never throws: its failure is data.
+ * an ECS task its service, definition and last log lines, for a pod its node, owners, events and logs (no values of environment or secrets).
+ * Objects are named by their content: what a receipt names is what was kept. Never throws: its failure is data.
  */
 export function keepEvidence(
   recorded: Recorded,
@@ -71,9 +72,12 @@ async function keep(recorded: Recorded, workload: Workload, ports: RespondPorts,
 
 async function worldOf(workload: Workload, ports: RespondPorts, signal: AbortSignal): Promise<unknown> {
   const reach = reachOf(workload.cluster, ports);
-  if (workload.kind !== "task" || reach === null) return null;
+  if (reach === null) return null;
+  const bound = AbortSignal.timeout(LOOK_MS);
   try {
-    return await taskEvidence(workload, reach, signal, AbortSignal.timeout(LOOK_MS));
+    if (workload.kind === "task") return await taskEvidence(workload, reach, signal, bound);
+    // Of an object the alert says what was seen: its content may be somebody's secret.
+    return workload.kind === "pod" ? await podEvidence(workload, reach, signal, bound) : null;
   } catch (thrown) {
     return { missing: [messageOf(thrown)] };
   }

@@ -5,7 +5,7 @@ import { type PodFacts, podFacts, text, whole } from "#shared/playbooks/kubernet
 import { podNow } from "#shared/playbooks/kubernetes/guarded.ts";
 import { EVENT, NETWORK_POLICY, NODE } from "#shared/playbooks/kubernetes/kinds.ts";
 import { ownersOf } from "#shared/playbooks/kubernetes/owner.ts";
-import { logSources, logTitle, type PodLog, readLog } from "#shared/playbooks/kubernetes/pod-logs.ts";
+import { logSources, logTitle, newestOf, type PodLog, readLog } from "#shared/playbooks/kubernetes/pod-logs.ts";
 import { selects } from "#shared/playbooks/kubernetes/selectors.ts";
 import { withoutSecrets } from "#shared/playbooks/kubernetes/without-secrets.ts";
 import type { Needs, Reach } from "#shared/playbooks/playbook.ts";
@@ -25,9 +25,10 @@ export const podEvidenceNeeds: Needs = {
 };
 
 const TAIL_LINES = 100;
-const MOST_LOG_BYTES = 200_000;
-/** Of one object; a larger one is the offender's own doing, and must not cost the rest. */
-const MOST_OBJECT_CHARS = 120_000;
+/** Together well below what the pipeline keeps of all evidence: whoever writes long logs or manifests must not make it too large to be kept. */
+const MOST_LOG_CHARS = 300_000;
+const MOST_OBJECT_CHARS = 100_000;
+const MOST_OBJECTS_CHARS = 350_000;
 const MOST_EVENTS = 50;
 const MOST_EVENT_CHARS = 500;
 const MOST_POLICIES = 100;
@@ -94,7 +95,15 @@ export async function podEvidence(pod: PodWorkload, reach: Reach, signal: AbortS
     if (missing.length === 0) missing.push("pod: it is gone");
     return nothing;
   }
-  const kept = (what: string, object: KubeObject): unknown => bounded(what, object, missing);
+  let left = MOST_OBJECTS_CHARS;
+  const kept = (what: string, object: KubeObject): unknown => {
+    const one = withoutSecrets(object);
+    const { length } = JSON.stringify(one);
+    const most = Math.min(MOST_OBJECT_CHARS, left);
+    if (length > most) missing.push(`${what}: ${length} characters, more than ${most}`);
+    left -= length > most ? 0 : length;
+    return length > most ? named(object) : one;
+  };
   const facts = podFacts(found);
   const [node, owners, events, networkPolicies, logs] = await Promise.all([
     part("node", async () => (facts.node === null ? null : await api.get(NODE, null, facts.node, signal))),
@@ -115,12 +124,8 @@ export async function podEvidence(pod: PodWorkload, reach: Reach, signal: AbortS
   };
 }
 
-function bounded(what: string, object: KubeObject, missing: string[]): unknown {
-  const clean = withoutSecrets(object);
-  const { length } = JSON.stringify(clean);
-  if (length <= MOST_OBJECT_CHARS) return clean;
-  missing.push(`${what}: ${length} characters, more than ${MOST_OBJECT_CHARS}`);
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+function named({ metadata }: KubeObject): unknown {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   return { metadata: { name, namespace, uid, resourceVersion, creationTimestamp } };
 }
 
@@ -158,12 +163,12 @@ async function logsOf(
   signal: AbortSignal,
 ): Promise<readonly PodLog[]> {
   const sources = logSources(found, pod.container.name);
-  const mostBytes = Math.floor(MOST_LOG_BYTES / Math.max(1, sources.length));
+  const mostBytes = Math.floor(MOST_LOG_CHARS / Math.max(1, sources.length));
   const logs: PodLog[] = [];
   for (const source of sources) {
     const before = missing.length;
     const log = await part(logTitle(source), () => readLog(pod, source, { tailLines: TAIL_LINES, mostBytes }, api, signal));
-    if (log !== null) logs.push(log);
+    if (log !== null) logs.push(newestOf(log, mostBytes));
     else if (missing.length === before) missing.push(`${logTitle(source)}: nothing is there`);
   }
   // Logs are read by name: a successor of that name may have answered.

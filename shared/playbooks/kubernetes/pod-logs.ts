@@ -58,3 +58,17 @@ export async function readLog(
       return { ...source, text: found, cut: lines < tailLines || Buffer.byteLength(found) >= mostBytes };
   }
 }
+
+/** Its newest lines that are at most so long as JSON, where a control character is six. */
+export function newestOf(log: PodLog, mostChars: number): PodLog {
+  const lengthOf = (line: string): number => JSON.stringify(line).length;
+  if (lengthOf(log.text) <= mostChars) return log;
+  const lines = log.text.split("\n");
+  let from = lines.length;
+  for (let length = 0; from > 0; from--) {
+    length += lengthOf(lines[from - 1] ?? "");
+    if (length > mostChars) break;
+  }
+  const text = from < lines.length ? lines.slice(from).join("\n") : (lines.at(-1) ?? "").slice(0, Math.floor(mostChars / 8));
+  return { ...log, text, cut: true };
+}

@@ -20,6 +20,12 @@ export const resolvePodNeeds: Needs = {
   ],
 };
 
+/** To see again a pod that was found before. */
+export const lookAtPodNeeds: Needs = {
+  ...resolvePodNeeds,
+  rbac: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }, ...resolvePodNeeds.rbac.slice(1)],
+};
+
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -57,12 +63,18 @@ function claimsOf({ alert, sensor }: QueueEntry): Claims | { readonly because: s
   const namespace = claimed(alert, "k8s.ns.name");
   const name = claimed(alert, "k8s.pod.name");
   const uid = claimed(alert, "k8s.pod.uid", "k8s.pod.id");
+  const sandbox = claimed(alert, "k8s.pod.sandbox_id", "k8s.pod.full_sandbox_id");
+  if (typeof sandbox === "string" && isSame(id, sandbox)) return { because: SANDBOX };
   for (const claim of [namespace, name, uid]) if (typeof claim === "object" && claim !== null) return { because: claim.conflict };
   if (typeof namespace === "string" && !LABEL.test(namespace)) return { because: "the alert's k8s.ns.name is no namespace name" };
   if (typeof name === "string" && !SUBDOMAIN.test(name)) return { because: "the alert's k8s.pod.name is no pod name" };
   const text = (claim: typeof name): string | null => (typeof claim === "string" ? claim : null);
   return { id, namespace: text(namespace), name: text(name), uid: text(uid), node: nodeOf(alert.hostname, sensor.pod) };
 }
+
+const SANDBOX = "the alert's container id is its pod's sandbox (k8s.pod.sandbox_id), which is no container";
+/** Falco gives sandboxes by 12 hex digits or whole, as it does containers. */
+const isSame = (a: string, b: string): boolean => sameContainer(a, b) || sameContainer(b, a);
 
 /** The chart sets Falco's hostname to spec.nodeName. Falco's own pod name, its hostname without that setting, says nothing of the node. */
 function nodeOf(hostname: string | null, sensorPod: string | null): string | null {
@@ -121,7 +133,7 @@ async function judge(
   if (contradiction !== null) return sure(unverified(contradiction));
   // Another pod may have had a container of that id only by the alert's word; the same pod, by its uid, is who was accused.
   if (isFormer && claims.uid === null)
-    return sure(unverified(`${pretty(pod)} had container ${claims.id} before its restart, and the alert says no uid`));
+    return sure(unverified(`${pretty(pod)} had container ${claims.id} before its restart, and the alert says no uid (let the rule print %k8s.pod.uid)`));
   const workload = await workloadOf(pod, { name: container.name, id, image: container.image }, cluster, api, signal);
   const ending = endingOf(pod);
   if (ending !== null) return sure({ kind: "gone", workload, because: ending });
@@ -183,6 +195,9 @@ function noMatch([only, ...others]: readonly PodFacts[], { id, name, uid }: Clai
 }
 
 function contradicts(pod: PodFacts, { namespace, name, uid, node }: Claims): string | null {
+  // Falco knows a static pod by the uid that its kubelet gave it, and the API by another one.
+  if (uid !== null && uid !== pod.uid && isMirror(pod))
+    return `${pretty(pod)} mirrors a static pod, which the API cannot control: remove its manifest on its node`;
   if (uid !== null && uid !== pod.uid) return `${pretty(pod)} has another uid than the alert's`;
   if (namespace !== null && namespace !== pod.namespace) return `${pretty(pod)} is in another namespace than the alert's`;
   if (name !== null && name !== pod.name) return `${pretty(pod)} has another name than the alert's`;

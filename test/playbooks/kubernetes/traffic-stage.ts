@@ -32,6 +32,10 @@ export class TrafficStage {
   /** What was really written, in order: "patch /pods". */
   readonly writes: string[] = [];
   readonly rehearsed: string[] = [];
+  nowMs = NOW;
+  protection: Reach["protection"] = () => null;
+  nodeProtection: Reach["nodeProtection"] = () => null;
+  keep: Reach["keep"] = keepsNothing;
   /** Just before a write is carried out, not on a dry run: what others do meanwhile. */
   meanwhile: (verb: "create" | "patch" | "delete", kind: Kind) => void = () => undefined;
 
@@ -41,10 +45,10 @@ export class TrafficStage {
     this.reach = {
       cluster: kubeCluster,
       access: fakeAccess({ kubernetes: this.#watched() }),
-      protection: () => null,
-      nodeProtection: () => null,
-      keep: keepsNothing,
-      nowMs: () => NOW,
+      protection: (workload) => this.protection(workload),
+      nodeProtection: (name, marks) => this.nodeProtection(name, marks),
+      keep: (...object) => this.keep(...object),
+      nowMs: () => this.nowMs,
     };
     if (plugin !== null) this.agent(plugin);
     this.offender(pod);

@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import type { PolicyAction } from "#shared/domain/policy.ts";
+import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
+import { SWITCH } from "#shared/ledger/keys.ts";
+import type { OrderBody } from "#shared/ledger/order.ts";
+import { operate } from "#shared/pipeline/operate.ts";
+import { respond } from "#shared/pipeline/respond.ts";
+import { sweep } from "#shared/pipeline/sweep.ts";
+import { NETWORK_POLICY, NODE, POD } from "#shared/playbooks/kubernetes/kinds.ts";
+import { QUARANTINE } from "#shared/playbooks/kubernetes/marks.ts";
+import { encodeOrder } from "#shared/wire/order.ts";
+import { podEntry, policyOf, shellRule, World } from "../fakes/world.ts";
+
+const signal = new AbortController().signal;
+const HOUR = 3_600_000;
+const ALICE = "arn:aws:iam::111122223333:user/alice";
+
+const acting = (action: PolicyAction["action"], params: PolicyAction["params"]): PolicyAction => ({
+  action,
+  params,
+  mode: "enforce",
+  evidence: "none",
+});
+
+/** A pod of a Deployment of two, about which one alert came, and what was done has been seen done. */
+async function done(action: PolicyAction["action"], params: PolicyAction["params"] = {}) {
+  const world = new World(policyOf([{ ...shellRule, actions: [acting(action, params)] }]));
+  for (const name of ["node-1", "node-2"]) world.kubernetes.node(name);
+  const controller = world.kubernetes.deployment("web");
+  const pod = world.kubernetes.run({ controller, labels: { app: "web" } });
+  world.kubernetes.run({ controller, labels: { app: "web" }, node: "node-2" });
+  const entry = podEntry(world, { ...pod, containerId: pod.containers[0]?.id ?? "" });
+  await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
+  const [order] = world.bodies<OrderBody>("order");
+  return { world, pod, order };
+}
+
+/** Time passes, sweep runs each minute that counts, and lanes carry out what it sends. */
+async function passes(world: World, ms: number): Promise<void> {
+  world.later(ms);
+  for (let round = 0; round < 3; round++) {
+    await sweep(world.sweepPorts(), signal);
+    for (let next = world.orders.shift(); next !== undefined; next = world.orders.shift())
+      await respond({ body: encodeOrder(next.order), receiveCount: 1 }, world.respondPorts(), signal);
+    world.later(61_000);
+  }
+}
+
+const receipts = (world: World) => world.bodies<ReceiptBody>("receipt").map(({ receipt }) => receipt);
+const own = (world: World) => receipts(world).filter(({ undoing }) => undoing === true);
+const quarantined = (world: World, uid: string) => world.kubernetes.all(POD).find(({ metadata }) => metadata.uid === uid);
+const QUIET = { unproven: "allow" };
+
+describe("an isolation whose time is over", () => {
+  test("ends the pod, never lets it go, takes its policy along and says so", async () => {
+    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
+    expect(receipts(world)).toMatchObject([{ outcome: "done" }]);
+    expect(quarantined(world, pod.uid)?.metadata.labels).toMatchObject({ [QUARANTINE]: pod.uid });
+    await passes(world, 2 * HOUR - 10 * 60_000);
+    expect(quarantined(world, pod.uid)).toBeDefined();
+    await passes(world, 10 * 60_000);
+    expect(quarantined(world, pod.uid)).toBeUndefined();
+    expect(world.kubernetes.all(NETWORK_POLICY)).toEqual([]);
+    expect(own(world)).toMatchObject([{ timed: "ended", outcome: "done" }]);
+    const told = world.messages.flatMap((message) => (message.kind === "sns" ? [message.subject] : []));
+    expect(told.at(-1)).toContain("Ended when its time was over");
+  });
+
+  test("does not keep its incident open meanwhile", async () => {
+    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
+    await passes(world, HOUR);
+    expect(world.bodies<IncidentBody>("incident").map(({ state }) => state)).toEqual(["closed"]);
+    await passes(world, HOUR);
+    expect(quarantined(world, pod.uid)).toBeUndefined();
+  });
+
+  test("waits for the kill switch; its twin without does not", async () => {
+    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
+    const paused = { ...SWITCH, type: "switch", version: 1, at: "2026-03-01T12:00:00.000Z", paused: true };
+    await world.table.transact([{ op: "put", item: paused, when: null }], signal);
+    await passes(world, 3 * HOUR);
+    expect(quarantined(world, pod.uid)).toBeDefined();
+    await world.table.transact([{ op: "put", item: { ...paused, paused: false }, when: null }], signal);
+    await passes(world, HOUR);
+    expect(quarantined(world, pod.uid)).toBeUndefined();
+  });
+
+  test("asks when the policy says so: nothing changes, and a person's yes ends it", async () => {
+    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h", on_expiry: "ask" });
+    await passes(world, 2 * HOUR);
+    expect(quarantined(world, pod.uid)).toBeDefined();
+    expect(own(world)).toMatchObject([{ timed: "asked", outcome: "refused" }]);
+    const asked = world.bodies<OrderBody>("order").find(({ verb }) => verb === "approve");
+    expect(asked).toMatchObject({ state: "awaiting", key: "kubernetes:terminate", target: pod.uid });
+    const { table, clock, telemetry, orders } = world.respondPorts();
+    const request = { verb: "approve", incident: asked?.incident ?? "", action: null, target: null } as const;
+    expect(await operate(request, ALICE, { table, clock, telemetry, orders }, signal)).toMatchObject({ kind: "accepted" });
+    await passes(world, 60_000);
+    expect(quarantined(world, pod.uid)).toBeUndefined();
+  });
+
+  test("a person who took it back before is not overruled", async () => {
+    const { world, pod, order } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
+    const { table, clock, telemetry, orders } = world.respondPorts();
+    await operate(
+      { verb: "undo", incident: order?.incident ?? "", action: null, target: null },
+      ALICE,
+      { table, clock, telemetry, orders },
+      signal,
+    );
+    await passes(world, 60_000);
+    expect(quarantined(world, pod.uid)?.metadata.labels).toEqual({ app: "web" });
+    await passes(world, 3 * HOUR);
+    expect(world.kubernetes.deleted.has(pod.uid)).toBe(false);
+    expect(own(world).some(({ timed }) => timed !== undefined)).toBe(false);
+  });
+});
+
+describe("a cordon whose time is over", () => {
+  const unschedulable = (world: World) => world.kubernetes.object(NODE, null, "node-1")?.spec?.["unschedulable"] === true;
+
+  test("is taken back; one without a time stays", async () => {
+    const { world } = await done("kubernetes:cordon", { expires_after: "30m" });
+    expect(unschedulable(world)).toBe(true);
+    await passes(world, 30 * 60_000);
+    expect(unschedulable(world)).toBe(false);
+    expect(own(world)).toMatchObject([{ timed: "undone", outcome: "done" }]);
+    const lasting = await done("kubernetes:cordon");
+    await passes(lasting.world, 48 * HOUR);
+    expect(unschedulable(lasting.world)).toBe(true);
+    expect(lasting.order).toBeUndefined();
+  });
+
+  test("is taken back although the kill switch is on: nobody is hurt by it", async () => {
+    const { world } = await done("kubernetes:cordon", { expires_after: "30m" });
+    const paused = { ...SWITCH, type: "switch", version: 1, at: "2026-03-01T12:00:00.000Z", paused: true };
+    await world.table.transact([{ op: "put", item: paused, when: null }], signal);
+    expect(unschedulable(world)).toBe(true);
+    await passes(world, 30 * 60_000);
+    expect(unschedulable(world)).toBe(false);
+  });
+});
+
+describe("what is left behind in a cluster", () => {
+  const left = async (world: World): Promise<number> => {
+    world.later(2 * HOUR);
+    return (await sweep(world.sweepPorts(), signal)).leftovers;
+  };
+
+  test("what an action stands for is none; what nothing stands for is found, counted and not touched", async () => {
+    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "700h" });
+    expect(await left(world)).toBe(0);
+    const policy = world.kubernetes.all(NETWORK_POLICY)[0];
+    if (policy === undefined) throw new Error("no policy");
+    world.kubernetes.put(NETWORK_POLICY, {
+      ...policy,
+      metadata: {
+        ...policy.metadata,
+        name: "falco-responder-old",
+        labels: { ...policy.metadata.labels, "falco-responder.io/target": "11111111-2222-4333-8444-555555555555" },
+      },
+    });
+    expect(await left(world)).toBe(1);
+    expect(world.kubernetes.all(NETWORK_POLICY)).toHaveLength(2);
+    expect(world.counts.get("Leftovers")).toBe(1);
+    expect(quarantined(world, pod.uid)).toBeDefined();
+  });
+
+  test("a node that bears our mark and no receipt is one; one with its receipt is not", async () => {
+    const { world } = await done("kubernetes:cordon");
+    expect(await left(world)).toBe(0);
+    world.kubernetes.node("node-3", { annotations: { "falco-responder.io/cordoned": "0123456789abcdef" } });
+    expect(await left(world)).toBe(1);
+  });
+
+  test("a cluster that cannot be asked costs the run nothing else", async () => {
+    const { world } = await done("kubernetes:cordon");
+    world.kubernetes.list = () => Promise.reject(new Error("away"));
+    expect(await left(world)).toBe(0);
+  });
+});
