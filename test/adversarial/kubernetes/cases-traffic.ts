@@ -137,7 +137,7 @@ export const quarantines: readonly Case[] = [
     because: /^refused: nothing shows that network policies are enforced there/,
     act: (stage) => {
       plugin(stage, "aws-node", VPC_CNI_OFF);
-      daemon(stage.kube, "kube-system", "antrea-agent", HERE);
+      daemon(stage.kube, "kube-system", "kube-router", HERE);
     },
   }),
   quarantine("the plugin's agent is not ready", "its Ready condition", {

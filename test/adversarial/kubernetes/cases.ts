@@ -1,5 +1,8 @@
+import { crashes } from "./cases-crashes.ts";
 import { evictions, floors, params, rules } from "./cases-ends.ts";
 import { guards, lines, states } from "./cases-guards.ts";
+import { machines } from "./cases-nodes.ts";
+import { approvals, expiries, undos } from "./cases-people.ts";
 import { ids, names, nodes, texts, times } from "./cases-target.ts";
 import { lists, quarantines, remotes } from "./cases-traffic.ts";
 import type { Case } from "./run.ts";
@@ -21,4 +24,9 @@ export const cases: readonly Case[] = [
   ...quarantines,
   ...lists,
   ...remotes,
+  ...machines,
+  ...approvals,
+  ...expiries,
+  ...undos,
+  ...crashes,
 ];
