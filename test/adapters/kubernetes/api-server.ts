@@ -4,7 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 import type { Certificate } from "../../fixtures/certificate.ts";
 
-export { type Certificate, certificate } from "../../fixtures/certificate.ts";
+export { base64, type Certificate, certificate } from "../../fixtures/certificate.ts";
 
 /** `body` as text goes out as it is. half: headers and a piece of the body, and then nothing. */
 export type Answer =
@@ -20,8 +20,6 @@ export interface Asked {
   /** Common name of the client's certificate; empty: it showed none. */
   readonly client: string;
 }
-
-export const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** An API server as far as one request goes: gives the answers in turn, the last one for ever. Closed when the test ends. */
 export async function apiServer(own: Certificate, answers: readonly Answer[], clientCa?: Certificate) {
