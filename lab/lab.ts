@@ -2,6 +2,7 @@
 export { type Aws, awsOf, stackOutputs } from "./aws.ts";
 export { stopAll } from "./children.ts";
 export { LAB, type LabConfig, storeSlackUrl, writeConfig } from "./config.ts";
+export { type Audited, readAudit } from "./control-plane/audit.ts";
 export { type ControlPlane, startControlPlane } from "./control-plane/control-plane.ts";
 export { kubeConfig } from "./control-plane/kube.ts";
 export { type Deployment, deploy, STAGE } from "./deploy.ts";
@@ -11,7 +12,7 @@ export { type Call, type Emulator, startEmulator } from "./emulator/emulator.ts"
 export { criFlat, falcoLine, fireLensFlat, fireLensParseJson, fireLensText, type Seen } from "./falco.ts";
 export { type Inbox, type SnsMessage, snsInbox } from "./inbox.ts";
 export { putLogEvents } from "./logs.ts";
-export { createDeployment, isUp, type LabPod, podsOf } from "./pods.ts";
+export { createDeployment, type Going, isUp, type LabPod, podsOf, watchGoing } from "./pods.ts";
 export { attackOnPod, attackOnTask, SCENARIOS, type Scenario, type Shipment, type Stage } from "./scenarios.ts";
 export { type SlackDouble, type SlackMessage, slackDouble } from "./slack-double.ts";
 export { waitFor } from "./wait.ts";

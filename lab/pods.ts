@@ -1,4 +1,4 @@
-import { AppsV1Api, CoreV1Api, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
+import { AppsV1Api, CoreV1Api, type KubeConfig, type V1Pod, Watch } from "@kubernetes/client-node";
 import { waitFor } from "./wait.ts";
 
 /** A pod as the lab follows it. */
@@ -52,6 +52,33 @@ export const isUp = (pod: LabPod): boolean => pod.phase === "Running" && pod.con
 export async function podsOf(config: KubeConfig, namespace: string, name: string): Promise<readonly LabPod[]> {
   const { items } = await config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace, labelSelector: `app=${name}` });
   return items.map(labPod);
+}
+
+/** Pods of a namespace as they are told to go, from now on. */
+export interface Going {
+  /** In the order in which they were told, each once, replacements included. */
+  readonly uids: readonly string[];
+  /** Why nothing more is seen; null: it still watches. */
+  ended(): string | null;
+  stop(): void;
+}
+
+export async function watchGoing(config: KubeConfig, namespace: string): Promise<Going> {
+  const { metadata, items } = await config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace });
+  const known = new Set(items.filter((pod) => labPod(pod).deleting).map((pod) => labPod(pod).uid));
+  const uids: string[] = [];
+  let end: string | null = null;
+  const onEvent = (_phase: string, pod: V1Pod): void => {
+    const { uid, deleting } = labPod(pod);
+    if (!deleting || known.has(uid)) return;
+    known.add(uid);
+    uids.push(uid);
+  };
+  const from = { resourceVersion: metadata?.resourceVersion ?? "" };
+  const watch = await new Watch(config).watch(`/api/v1/namespaces/${namespace}/pods`, from, onEvent, (error: unknown) => {
+    end ??= String(error ?? "the server ended the watch");
+  });
+  return { uids, ended: () => end, stop: () => watch.abort() };
 }
 
 const labPod = (pod: V1Pod): LabPod => ({

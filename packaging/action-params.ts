@@ -62,6 +62,8 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload; readonl
 
 const sampleFor = (action: ActionName): Workload => {
   const { target } = ACTION_FACTS[action];
+  if (action === "kubernetes:suspend")
+    return { ...SAMPLES.pod, owner: { kind: "CronJob", name: "sample", uid: SAMPLES.pod.uid, apiVersion: "batch/v1" } };
   return target === "any" ? SAMPLES.task : SAMPLES[target];
 };
 

@@ -14,8 +14,9 @@ export default async function setup(): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "falco-responder-lab-tests-"));
   if (plane.adminToken !== null) {
     const file = join(folder, "control-plane.json");
-    const { server, caData, responderToken, adminToken, tokenWebhook } = plane;
-    writeFileSync(file, JSON.stringify({ server, caData, token: responderToken, adminToken, tokenWebhook }), { mode: 0o600 });
+    const { server, caData, responderToken, adminToken, tokenWebhook, audit } = plane;
+    const found = { server, caData, token: responderToken, adminToken, tokenWebhook, audit };
+    writeFileSync(file, JSON.stringify(found), { mode: 0o600 });
     process.env["FALCO_RESPONDER_TEST_KUBE"] = file;
   }
   Object.assign(process.env, emulator.env);

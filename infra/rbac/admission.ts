@@ -16,6 +16,7 @@ export const PROTECTED_KEYS = [`${PREFIX}protected`, "falco-responder/protected"
 export const WRITES = {
   create: [
     "/pods/eviction",
+    "/serviceaccounts",
     "networking.k8s.io/networkpolicies",
     "cilium.io/ciliumnetworkpolicies",
     "crd.projectcalico.org/networkpolicies",

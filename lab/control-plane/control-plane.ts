@@ -8,6 +8,7 @@ import { FEATURES } from "../../infra/rbac/features.ts";
 import { type Child, freePort, startChild } from "../children.ts";
 import { folder, ROOT } from "../paths.ts";
 import { waitFor } from "../wait.ts";
+import { auditArgs, auditFile } from "./audit.ts";
 import { controlPlanePrograms, type Program, type Programs } from "./build.ts";
 import { apply, kubeConfig, manifests } from "./kube.ts";
 import { startTokenWebhook } from "./token-webhook.ts";
@@ -26,6 +27,8 @@ export interface ControlPlane {
   readonly admin: KubeConfig;
   /** Names of the nodes that run pods. */
   readonly nodes: readonly string[];
+  /** For readAudit: what anybody but the admin has written; null when it is not ours. */
+  readonly audit: string | null;
   /** What it cannot show, in words; empty when it is whole. */
   readonly lacks: readonly string[];
   stop(): Promise<void>;
@@ -121,7 +124,7 @@ async function start(programs: Programs, files: string, children: Child[], token
   const responderToken = await tokenOf(admin);
   const lacks = programs.missing.map((program) => `${program} is not in KUBEBUILDER_ASSETS: ${LACKS[program]}`);
   if (lacks.length === 0) await settled(admin);
-  return { server, caData, adminToken: token, responderToken, tokenWebhook, admin, nodes: [...NODES], lacks };
+  return { server, caData, adminToken: token, responderToken, tokenWebhook, admin, nodes: [...NODES], audit: auditFile(files), lacks };
 }
 
 /** Every set of rights, and the bounds. */
@@ -169,6 +172,7 @@ const apiServerArgs = (files: string, certificates: string, etcd: string, port: 
   `--service-account-signing-key-file=${join(files, "sa.key")}`,
   "--service-account-issuer=https://kubernetes.default.svc",
   "--service-cluster-ip-range=10.96.0.0/16",
+  ...auditArgs(files),
 ];
 
 /** A kubeconfig: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication */
@@ -244,6 +248,7 @@ async function useNamed(path: string): Promise<ControlPlane> {
     tokenWebhook: null,
     admin,
     nodes: items.flatMap((n) => n.metadata?.name ?? []),
+    audit: null,
     lacks: [],
     // It was there before us and stays; the applied RBAC stays with it.
     stop: () => Promise.resolve(),

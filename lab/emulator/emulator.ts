@@ -21,6 +21,8 @@ export interface Emulator {
   readonly account: string;
   readonly env: Readonly<Record<string, string>>;
   readonly log: string;
+  /** Its process; the Lambdas are its children. */
+  readonly pid: number;
   /** What it wrote last, Lambda output included. */
   tail(): string;
   /** What the deployed functions have called so far, each operation of each function once. */
@@ -92,7 +94,7 @@ export async function startEmulator(
     await stop();
     throw thrown;
   }
-  return { endpoint, region: REGION, account: ACCOUNT, env, log, tail: child.tail, calls: () => readCalls(calls), stop };
+  return { endpoint, region: REGION, account: ACCOUNT, env, log, pid: child.pid, tail: child.tail, calls: () => readCalls(calls), stop };
 }
 
 const readCalls = (file: string): readonly Call[] =>

@@ -8,6 +8,7 @@ const suites: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   cold: async () => (await import("./cold-start.ts")).coldStart(),
   duplicates: async () => (await import("./duplicates-1m.ts")).duplicates1m(),
   ecs: async () => [...(await (await import("./ecs-calls.ts")).ecsCalls()), ...(await (await import("./ecs-actions.ts")).ecsActions())],
+  k8s: async () => (await import("./k8s-actions.ts")).k8sActions(),
   lab: async () => (await import("./lab-latency.ts")).labLatency(),
 };
 

@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
+import type { ClaimBody } from "#shared/ledger/claim.ts";
 import type { AlertBody, IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import type { Item } from "#shared/ports/table.ts";
 
@@ -12,18 +13,28 @@ export interface Ledger {
   readonly receipts: readonly ReceiptBody[];
 }
 
-export async function readLedger(client: DynamoDBClient, TableName: string): Promise<Ledger> {
+/** `only`: items of that type. */
+export async function readLedger(client: DynamoDBClient, TableName: string, only?: string): Promise<Ledger> {
   const documents = DynamoDBDocumentClient.from(client);
   const items: Item[] = [];
+  const filter =
+    only === undefined
+      ? {}
+      : { FilterExpression: "#type = :type", ExpressionAttributeNames: { "#type": "type" }, ExpressionAttributeValues: { ":type": only } };
   let from: Record<string, unknown> | undefined;
   do {
-    const page = await documents.send(new ScanCommand({ TableName, ConsistentRead: true, ...(from ? { ExclusiveStartKey: from } : {}) }));
+    const page = await documents.send(
+      new ScanCommand({ TableName, ConsistentRead: true, ...filter, ...(from ? { ExclusiveStartKey: from } : {}) }),
+    );
     items.push(...((page.Items ?? []) as Item[]));
     from = page.LastEvaluatedKey;
   } while (from);
   const bodies = <T>(type: string): T[] => items.filter((item) => item.type === type).map((item) => JSON.parse(String(item["body"])) as T);
   return { items, alerts: bodies("alert"), incidents: bodies("incident"), receipts: bodies("receipt") };
 }
+
+export const claimsOf = ({ items }: Pick<Ledger, "items">): readonly ClaimBody<unknown>[] =>
+  items.filter(({ type }) => type === "claim").map((item) => JSON.parse(String(item["body"])) as ClaimBody<unknown>);
 
 /**
  * The ledger as if so much time had passed since a claim was made or an order given, and as if nobody had seen what was done or told: confirmed

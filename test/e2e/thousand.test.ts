@@ -1,8 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { dirname } from "node:path";
 import { SetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { ClaimBody } from "#shared/ledger/claim.ts";
 import {
   attackOnTask,
   createService,
@@ -14,7 +11,8 @@ import {
   tasksOf,
   waitFor,
 } from "../../lab/lab.ts";
-import type { Ledger } from "./ledger.ts";
+import { claimsOf } from "./ledger.ts";
+import { workerOf } from "./worker.ts";
 import { invoke, openWorld, type World } from "./world.ts";
 
 const OFFENDERS = 40;
@@ -112,7 +110,7 @@ async function killWhenExecuting(): Promise<readonly string[]> {
     "a worker is killed while a claim executes in it",
     async () => {
       if ((await executing()).length === 0) return null;
-      const pid = workerOf("respond-ecs");
+      const pid = workerOf(world.emulator, "respond-ecs");
       if (pid === null) return null;
       process.kill(pid, "SIGKILL");
       const left = await executing();
@@ -122,17 +120,7 @@ async function killWhenExecuting(): Promise<readonly string[]> {
   );
 }
 
-const claimsOf = ({ items }: Ledger): readonly ClaimBody<unknown>[] =>
-  items.filter(({ type }) => type === "claim").map((item) => JSON.parse(String(item["body"])) as ClaimBody<unknown>);
 const executing = async (): Promise<readonly string[]> =>
   claimsOf(await world.ledger())
     .filter(({ state }) => state === "executing")
     .map(({ target }) => target);
-
-/** The Lambda worker of this world's emulator: its script lies in the emulator's own folder. */
-function workerOf(key: string): number | null {
-  const folder = dirname(world.emulator.log);
-  const lines = execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" }).split("\n");
-  const line = lines.find((args) => args.includes(folder) && args.includes(`-${key}-`) && args.includes("_worker"));
-  return line === undefined ? null : Number(line.trim().split(/\s+/)[0]);
-}

@@ -6,6 +6,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import { expect } from "vitest";
 import type { AlertBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import {
+  type Audited,
   type Aws,
   awsOf,
   createCluster,
@@ -23,6 +24,7 @@ import {
   podsOf,
   putLogEvents,
   reachable,
+  readAudit,
   type Shipment,
   type SlackDouble,
   slackDouble,
@@ -51,8 +53,11 @@ export interface World {
   pods(): Promise<readonly LabPod[]>;
   sensorOf(task: LabTask): EcsSensor;
   ship(shipment: Shipment): Promise<void>;
-  ledger(): Promise<Ledger>;
+  /** `only`: items of that type. */
+  ledger(only?: string): Promise<Ledger>;
   objects(bucket: "UnreadableBucket" | "EvidenceBucket"): Promise<ReadonlyMap<string, string>>;
+  /** Writes to the namespace that the API server was asked for by anybody but the lab itself; null: it is not ours and tells nobody. */
+  audited(): readonly Audited[] | null;
   /** What the functions have called so far, and what their roles allow. */
   run(): Run;
   stop(): Promise<void>;
@@ -107,8 +112,9 @@ export async function openWorld(options: {
       sensorOf: (task) => sensors.get(task.instanceArn) ?? missing(`no Falco on ${task.instanceArn}`),
       ship: ({ group, stream, messages }) =>
         putLogEvents(aws.logs, { group: group === "ecs" ? LAB.ecsLogGroup : LAB.kubernetesLogGroup, stream }, messages),
-      ledger: () => readLedger(aws.dynamo, deployment.outputs["LedgerTable"] ?? ""),
+      ledger: (only) => readLedger(aws.dynamo, deployment.outputs["LedgerTable"] ?? "", only),
       objects: (bucket) => readBucket(aws, deployment.outputs[bucket] ?? ""),
+      audited: () => (plane.audit === null ? null : readAudit(plane.audit).filter((write) => write.namespace === namespace)),
       run,
       stop,
     };
@@ -132,6 +138,7 @@ interface Plane {
   readonly token: string;
   readonly adminToken: string;
   readonly tokenWebhook: string | null;
+  readonly audit: string | null;
 }
 
 const sharedPlane = (): Plane => {

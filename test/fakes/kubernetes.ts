@@ -21,7 +21,7 @@ import type {
   Where,
   WriteOptions,
 } from "#shared/ports/kubernetes.ts";
-import { reconcile } from "./kubernetes/controllers.ts";
+import { reconcile, reference } from "./kubernetes/controllers.ts";
 import { patched } from "./kubernetes/json-patch.ts";
 import { hasFields, matches, selects } from "./kubernetes/selectors.ts";
 
@@ -122,7 +122,8 @@ export class FakeKubernetes implements KubernetesApi {
     const count = kind === kinds.JOB ? "parallelism" : "replicas";
     const wanted = Number(there?.spec?.[count] ?? 0) + 1;
     const selector = Object.keys(labels).length === 0 ? {} : { selector: { matchLabels: labels } };
-    const template = { metadata: { labels }, spec: pod.spec ?? {} };
+    const { nodeName: _, ...podSpec } = pod.spec ?? {};
+    const template = { metadata: { labels }, spec: podSpec };
     const spec = kind === kinds.CRON_JOB ? {} : { template, ...selector, ...there?.spec, [count]: wanted };
     const metadata = {
       ...metadataOf(namespace, owner.name, owner.uid ?? ""),
@@ -379,13 +380,6 @@ const served = ({ group, resource }: Kind): string => `${group}/${resource}`;
 const apiVersionOf = ({ group, version }: Kind): string => (group === "" ? version : `${group}/${version}`);
 const scaleOf = ({ metadata, spec }: KubeObject): KubeObject => ({ metadata, spec: { replicas: spec?.["replicas"] ?? 1 } });
 const metadataOf = (namespace: string, name: string, id: string) => ({ namespace, name, uid: id });
-export const reference = ({ kind, name, uid: id, apiVersion = "v1" }: Owner) => ({
-  apiVersion,
-  kind,
-  name,
-  uid: id ?? "",
-  controller: true,
-});
 
 function podObject(
   facts: Partial<PodFacts> & Pick<PodFacts, "namespace" | "name" | "uid" | "labels" | "controller">,

@@ -73,12 +73,22 @@ describe("every playbook", () => {
     }
     const undoable = Object.values(playbooks).filter(({ undo }) => undo.possible);
     expect(undoable.map(({ name }) => name).sort()).toEqual([
+      "calico:networkpolicy",
+      "cilium:networkpolicy",
       "ecs:drain-instance",
       "ecs:isolate-instance",
       "ecs:protect-task",
       "ecs:revoke-role-sessions",
       "ecs:scale-service-to-zero",
       "ecs:tag-task",
+      "kubernetes:annotation",
+      "kubernetes:cordon",
+      "kubernetes:drain",
+      "kubernetes:label",
+      "kubernetes:networkpolicy",
+      "kubernetes:quarantine",
+      "kubernetes:scale-to-zero",
+      "kubernetes:suspend",
     ]);
   });
 

@@ -3,6 +3,7 @@ import { CORDONED, INCIDENT, MANAGED_BY, QUARANTINE, TARGET } from "#shared/play
 import type { Needs } from "#shared/playbooks/playbook.ts";
 import type { Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
+/** Granted to who looks for them (infra/rbac/declared.ts). @public */
 export const leftoverNeeds: Needs = {
   iam: [],
   look: [],

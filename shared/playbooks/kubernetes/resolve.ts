@@ -20,7 +20,7 @@ export const resolvePodNeeds: Needs = {
   ],
 };
 
-/** To see again a pod that was found before. */
+/** To see again a pod that was found before (infra/rbac/declared.ts). @public */
 export const lookAtPodNeeds: Needs = {
   ...resolvePodNeeds,
   rbac: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }, ...resolvePodNeeds.rbac.slice(1)],
@@ -133,7 +133,11 @@ async function judge(
   if (contradiction !== null) return sure(unverified(contradiction));
   // Another pod may have had a container of that id only by the alert's word; the same pod, by its uid, is who was accused.
   if (isFormer && claims.uid === null)
-    return sure(unverified(`${pretty(pod)} had container ${claims.id} before its restart, and the alert says no uid (let the rule print %k8s.pod.uid)`));
+    return sure(
+      unverified(
+        `${pretty(pod)} had container ${claims.id} before its restart, and the alert says no uid (let the rule print %k8s.pod.uid)`,
+      ),
+    );
   const workload = await workloadOf(pod, { name: container.name, id, image: container.image }, cluster, api, signal);
   const ending = endingOf(pod);
   if (ending !== null) return sure({ kind: "gone", workload, because: ending });
