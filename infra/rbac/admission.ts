@@ -258,6 +258,17 @@ const BOUNDS: readonly Bound[] = [
     ],
   },
   {
+    name: "accounts",
+    on: on("/serviceaccounts"),
+    operations: ["CREATE"],
+    checks: [
+      {
+        holds: `${text(INCIDENT)} in object.metadata.?annotations.orValue({})`,
+        message: `a ServiceAccount is only made anew, with the incident for which it is (${INCIDENT})`,
+      },
+    ],
+  },
+  {
     name: "owners",
     on: on(
       ...["deployments", "statefulsets", "replicasets", "daemonsets"].map((one) => `apps/${one}`),
