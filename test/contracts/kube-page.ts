@@ -10,7 +10,7 @@ export interface Row {
 /** Names and uids of one run: no page shows them. */
 const ONE_RUN: readonly (readonly [RegExp, string])[] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "<uid>"],
-  [/\btable-[a-z]+-[0-9a-z-]+/g, "<name>"],
+  [/\btable-\d+(-[0-9a-z]+)*/g, "<name>"],
 ];
 
 /** Cells, and below them why what refuses does so: each reason once. */
