@@ -84,7 +84,7 @@ function objectsContract(world: () => KubeWorld): void {
   });
 
   test("a patch is done whole, or not at all", async () => {
-    const { metadata } = await make(CONFIG_MAP, "patched", { data: { a: "1", "x/y~z": "0" } }, { labels: { keep: "k" } });
+    const { metadata } = await make(CONFIG_MAP, "patched", { data: { a: "1", "x.z": "0" } }, { labels: { keep: "k" } });
     const test_ = (path: string, value: unknown) => ({ op: "test", path, value }) as const;
     const add = { op: "add", path: "/metadata/labels/new", value: "n" } as const;
     expect(await patch(CONFIG_MAP, "patched", [test_("/metadata/uid", NOBODY), add])).toEqual({ kind: "conflict" });
@@ -99,15 +99,16 @@ function objectsContract(world: () => KubeWorld): void {
       test_("/metadata/uid", metadata.uid),
       test_("/metadata/resourceVersion", metadata.resourceVersion),
       add,
-      { op: "add", path: "/metadata/annotations", value: { "a.b/c": "1" } },
-      { op: "replace", path: "/data/x~1y~0z", value: "2" },
+      { op: "add", path: "/metadata/annotations", value: {} },
+      { op: "add", path: "/metadata/annotations/a.b~1c", value: "~1" },
+      { op: "replace", path: "/data/x.z", value: "2" },
       { op: "remove", path: "/data/a" },
     ]);
     expect(done).toMatchObject({
       kind: "patched",
-      object: { metadata: { labels: { keep: "k", new: "n" }, annotations: { "a.b/c": "1" } }, data: { "x/y~z": "2" } },
+      object: { metadata: { labels: { keep: "k", new: "n" }, annotations: { "a.b/c": "~1" } }, data: { "x.z": "2" } },
     });
-    expect(await get(CONFIG_MAP, "patched")).toMatchObject({ data: { "x/y~z": "2" } });
+    expect(await get(CONFIG_MAP, "patched")).toMatchObject({ data: { "x.z": "2" } });
     expect(await patch(CONFIG_MAP, "patched", [test_("/metadata/resourceVersion", metadata.resourceVersion)])).toEqual({
       kind: "conflict",
     });
@@ -245,28 +246,35 @@ function podsContract(world: () => KubeWorld): void {
     await gone(POD, "held");
   });
 
-  test("an eviction obeys the budget, needs the uid, and is rehearsed", async () => {
+  test("an eviction obeys the budget, is rehearsed, and needs the uid; one that fails on it has spent the budget", async () => {
     const { api } = world();
-    const [one, two] = [await pod("budget-1", { app: "budget" }), await pod("budget-2", { app: "budget" })];
+    const [one, two, three] = await Promise.all(["budget-1", "budget-2", "budget-3"].map((name) => pod(name, { app: "budget" })));
+    if (one === undefined || two === undefined || three === undefined) throw new Error("no pods");
     const selector = { matchLabels: { app: "budget" } };
     await make(POD_DISRUPTION_BUDGET, "most", { spec: { minAvailable: 1, selector } });
-    await soon(async () => (await get(POD_DISRUPTION_BUDGET, "most"))?.status?.["disruptionsAllowed"] === 1);
-    expect(await api.evict(place(one, NOBODY), {}, signal)).toEqual({ kind: "conflict" });
+    const allowed = (count: number) =>
+      soon(async () => (await get(POD_DISRUPTION_BUDGET, "most"))?.status?.["disruptionsAllowed"] === count);
+    await allowed(2);
     expect(await api.evict(place(one), { dryRun: true }, signal)).toEqual({ kind: "accepted" });
     expect(isUp(await get(POD, "budget-1"))).toBe(true);
-    expect(await api.evict(place(one), { graceSeconds: 1 }, signal)).toEqual({ kind: "accepted" });
-    const most = { kind: "budget", because: expect.stringContaining("most") };
-    expect(await api.evict(place(two), {}, signal)).toEqual(most);
-    await gone(POD, "budget-1");
-    await soon(async () => (await get(POD_DISRUPTION_BUDGET, "most"))?.status?.["currentHealthy"] === 1);
-    expect(await api.evict(place(two), { dryRun: true }, signal)).toEqual(most);
-    expect(await api.evict(place(two, NOBODY), {}, signal)).toEqual({ kind: "conflict" });
-    await make(POD_DISRUPTION_BUDGET, "more", { spec: { maxUnavailable: 0, selector } });
-    await soon(async () => (await api.evict(place(two), { dryRun: true }, signal)).kind === "budgets");
-    expect(isUp(await get(POD, "budget-2"))).toBe(true);
-    // A delete asks no budget.
-    expect(await api.delete(POD, place(two), { graceSeconds: 1 }, signal)).toEqual({ kind: "accepted" });
+    await allowed(2);
+    expect(await api.evict(place(one, NOBODY), { dryRun: true }, signal)).toEqual({ kind: "conflict" });
+    expect(await api.evict(place(one, NOBODY), {}, signal)).toEqual({ kind: "conflict" });
+    expect(isUp(await get(POD, "budget-1"))).toBe(true);
+    await allowed(1);
+    expect(await api.evict(place(two), { graceSeconds: 1 }, signal)).toEqual({ kind: "accepted" });
     await gone(POD, "budget-2");
+    await allowed(0);
+    const most = { kind: "budget", because: expect.stringContaining("most") };
+    expect(await api.evict(place(three), {}, signal)).toEqual(most);
+    expect(await api.evict(place(three), { dryRun: true }, signal)).toEqual(most);
+    expect(await api.evict(place(three, NOBODY), {}, signal)).toEqual({ kind: "conflict" });
+    await make(POD_DISRUPTION_BUDGET, "more", { spec: { maxUnavailable: 0, selector } });
+    await soon(async () => (await api.evict(place(three), { dryRun: true }, signal)).kind === "budgets");
+    expect(isUp(await get(POD, "budget-3"))).toBe(true);
+    // A delete asks no budget.
+    expect(await api.delete(POD, place(three), { graceSeconds: 1 }, signal)).toEqual({ kind: "accepted" });
+    await gone(POD, "budget-3");
   });
 
   test("an eviction and a delete that admission rejects leave the pod", async () => {

@@ -1,6 +1,6 @@
 import type { PolicyAction } from "#shared/domain/policy.ts";
 import { NODE, POD } from "#shared/playbooks/kubernetes/kinds.ts";
-import { hex } from "../../fakes/kubernetes.ts";
+import { hex } from "../../fakes/kubernetes/pod-object.ts";
 import { policyOf as compiled, registry } from "../../fakes/world.ts";
 import { pause } from "./cases-guards.ts";
 import { said } from "./effects.ts";

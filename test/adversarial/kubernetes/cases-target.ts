@@ -1,6 +1,6 @@
 import type { FieldValue } from "#shared/domain/alert.ts";
 import type { PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
-import { hex } from "../../fakes/kubernetes.ts";
+import { hex } from "../../fakes/kubernetes/pod-object.ts";
 import { type Case, deleted } from "./run.ts";
 import { aimAt, at, HERE, idOf, type Shot, type Stage, THERE } from "./stage.ts";
 

@@ -1,120 +1,122 @@
 import type { Owner } from "#shared/domain/workload.ts";
-import { type PodFacts, podFacts } from "#shared/playbooks/kubernetes/facts.ts";
+import { controllerOf, object, text, texts } from "#shared/playbooks/kubernetes/facts.ts";
 import { DAEMON_SET, DEPLOYMENT, JOB, NODE, POD, REPLICA_SET, STATEFUL_SET } from "#shared/playbooks/kubernetes/kinds.ts";
-import type { Kind, KubeObject } from "#shared/ports/kubernetes.ts";
-import { matches } from "./selectors.ts";
-
-/** What of the cluster the controllers work on. */
-export interface Cluster {
-  readonly objects: Map<string, { readonly kind: Kind; object: KubeObject; ticksLeft: number }>;
-  readonly members: Map<string, { readonly name: string; readonly node: string | null }[]>;
-  all(kind: Kind): readonly KubeObject[];
-  object(kind: Kind, namespace: string | null, name: string): KubeObject | null;
-  put(kind: Kind, object: KubeObject): KubeObject;
-  born(wanted: Partial<PodFacts> & { readonly spec?: NonNullable<KubeObject["spec"]> }): PodFacts;
-}
-
-export const reference = ({ kind, name, uid: id, apiVersion = "v1" }: Owner) => ({
-  apiVersion,
-  kind,
-  name,
-  uid: id ?? "",
-  controller: true,
-});
+import type { Json, Kind, KubeObject } from "#shared/ports/kubernetes.ts";
+import { hasEnded, overQuota } from "./admission.ts";
+import { recount } from "./budgets.ts";
+import { collect, remove } from "./collector.ts";
+import { end, start } from "./kubelet.ts";
+import type { Cluster, Wanted } from "./parts.ts";
+import { apiVersionOf, hex, reference } from "./pod-object.ts";
+import { isWithin, matches } from "./selectors.ts";
 
 /** One round of what kubelet, garbage collector and controllers do. */
 export function reconcile(cluster: Cluster): void {
   end(cluster);
+  start(cluster);
   collect(cluster);
   for (const deployment of cluster.all(DEPLOYMENT)) deploy(cluster, deployment);
-  for (const kind of [REPLICA_SET, STATEFUL_SET, DAEMON_SET, JOB]) for (const owner of cluster.all(kind)) keep(cluster, kind, owner);
+  for (const kind of [REPLICA_SET, STATEFUL_SET, DAEMON_SET, JOB])
+    for (const owner of cluster.all(kind)) if (owner.metadata.deletionTimestamp === undefined) keep(cluster, kind, owner);
+  recount(cluster);
 }
 
-/** Pods that terminate, and what only finalizers held. */
-function end(cluster: Cluster): void {
-  for (const [id, entry] of [...cluster.objects]) {
-    const { deletionTimestamp, finalizers = [] } = entry.object.metadata;
-    if (deletionTimestamp === undefined) continue;
-    if (--entry.ticksLeft <= 0 && finalizers.length === 0) cluster.objects.delete(id);
-  }
-}
-
-/** Whose owners are all gone goes, too. */
-function collect(cluster: Cluster): void {
-  const uids = new Set([...cluster.objects.values()].map(({ object }) => object.metadata.uid));
-  for (const [id, { kind, object }] of [...cluster.objects]) {
-    const owners = object.metadata.ownerReferences ?? [];
-    if (kind === POD || owners.length === 0 || owners.some(({ uid }) => uids.has(uid))) continue;
-    cluster.objects.delete(id);
-  }
-}
-
-/** A Deployment's ReplicaSet has the count that the Deployment has. */
-function deploy(cluster: Cluster, { metadata, spec }: KubeObject): void {
-  for (const set of cluster.all(REPLICA_SET))
-    if (set.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) && set.spec?.["replicas"] !== spec?.["replicas"])
-      cluster.put(REPLICA_SET, { ...set, spec: { ...set.spec, replicas: spec?.["replicas"] } });
-}
-
-function keep(cluster: Cluster, kind: Kind, owner: KubeObject): void {
-  const { metadata, spec = {} } = owner;
+/** A Deployment's ReplicaSet is there, and has the count that the Deployment has. */
+function deploy(cluster: Cluster, { metadata, spec = {} }: KubeObject): void {
+  if (metadata.deletionTimestamp !== undefined) return;
   const { namespace = "", name, uid } = metadata;
-  const owned = cluster.all(POD).filter((pod) => pod.metadata.ownerReferences?.some((one) => one.controller === true && one.uid === uid));
-  const isOurs = (pod: KubeObject): boolean => spec["selector"] === undefined || matches(spec["selector"], pod.metadata.labels);
-  for (const pod of owned) {
-    if (isOurs(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
-    cluster.put(POD, { ...pod, metadata: { ...pod.metadata, ownerReferences: [] } });
+  const replicas = spec["replicas"];
+  const sets = cluster.all(REPLICA_SET).filter((set) => controllerOf(set)?.uid === uid);
+  for (const set of sets) if (set.spec?.["replicas"] !== replicas) cluster.put(REPLICA_SET, { ...set, spec: { ...set.spec, replicas } });
+  if (sets.length > 0 || spec["template"] === undefined) return;
+  const hash = { "pod-template-hash": hex(JSON.stringify(spec["template"])).slice(0, 10) };
+  const template = object(spec["template"]);
+  const templateMetadata = object(template["metadata"]);
+  const labels = { ...texts(templateMetadata["labels"]), ...hash };
+  cluster.put(REPLICA_SET, {
+    metadata: {
+      namespace,
+      name: `${name}-${hash["pod-template-hash"]}`,
+      labels,
+      ownerReferences: [reference({ kind: "Deployment", name, uid, apiVersion: "apps/v1" })],
+    },
+    spec: {
+      replicas,
+      selector: { matchLabels: { ...texts(object(spec["selector"])["matchLabels"]), ...hash } },
+      template: { ...template, metadata: { ...templateMetadata, labels } },
+    },
+  });
+}
+
+function keep(cluster: Cluster, kind: Kind, controller: KubeObject): void {
+  const { metadata, spec = {} } = controller;
+  const owner = { kind: kind.kind, name: metadata.name, uid: metadata.uid, apiVersion: apiVersionOf(kind) };
+  claim(cluster, owner, spec, metadata.namespace ?? "");
+  const owned = cluster.all(POD).filter((pod) => controllerOf(pod)?.uid === owner.uid && !hasEnded(pod));
+  if (kind === DAEMON_SET && spec["replicas"] === undefined) {
+    everywhere(cluster, controller, owner, owned);
+    return;
   }
-  for (const pod of cluster.all(POD))
-    if (
-      spec["selector"] !== undefined &&
-      isOurs(pod) &&
-      pod.metadata.namespace === namespace &&
-      (pod.metadata.ownerReferences ?? []).length === 0
-    )
-      cluster.put(POD, {
-        ...pod,
-        metadata: {
-          ...pod.metadata,
-          ownerReferences: [reference({ kind: kind.kind, name, uid, apiVersion: `${kind.group}/${kind.version}` })],
-        },
-      });
-  const live = cluster
-    .all(POD)
-    .filter(
-      (pod) =>
-        pod.metadata.ownerReferences?.some((one) => one.uid === uid) &&
-        (kind === STATEFUL_SET || pod.metadata.deletionTimestamp === undefined),
-    )
-    .map(podFacts);
+  // A StatefulSet's pod must be gone before another may have its name.
+  const live = owned.filter((pod) => kind === STATEFUL_SET || pod.metadata.deletionTimestamp === undefined);
   const wanted = spec["suspend"] === true ? 0 : Number(spec[kind === JOB ? "parallelism" : "replicas"] ?? 0);
-  for (const pod of live.slice(wanted)) terminate(cluster, pod);
-  for (let n = live.length; n < wanted; n++) if (!replace(cluster, kind, owner)) break;
+  for (const pod of live.slice(wanted)) remove(cluster, POD, pod);
+  for (let n = live.length; n < wanted; n++) if (!replace(cluster, kind, controller, owner, wanted)) break;
 }
 
-function terminate(
-  cluster: Cluster,
-  { namespace, name, deletionTimestamp }: { readonly namespace: string; readonly name: string; readonly deletionTimestamp: string | null },
-): void {
-  const pod = cluster.object(POD, namespace, name);
-  if (pod !== null && deletionTimestamp === null)
-    cluster.put(POD, { ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } });
+/** Pods that the selector no longer has are let go, and those without a controller that it has are taken. */
+function claim(cluster: Cluster, owner: Owner, { selector }: Json, namespace: string): void {
+  if (selector === undefined) return;
+  for (const pod of cluster.all(POD)) {
+    const { metadata } = pod;
+    const references = metadata.ownerReferences ?? [];
+    if (metadata.namespace !== namespace || metadata.deletionTimestamp !== undefined) continue;
+    const isOurs = controllerOf(pod)?.uid === owner.uid;
+    const isSelected = matches(selector, metadata.labels);
+    if (isOurs && !isSelected)
+      cluster.put(POD, { ...pod, metadata: { ...metadata, ownerReferences: references.filter((one) => one.uid !== owner.uid) } });
+    if (!isOurs && isSelected && controllerOf(pod) === null)
+      cluster.put(POD, { ...pod, metadata: { ...metadata, ownerReferences: [...references, reference(owner)] } });
+  }
 }
 
-/** From the template; a StatefulSet's has the same name again, a DaemonSet's the same node. False: the name is still taken. */
-function replace(cluster: Cluster, kind: Kind, { metadata, spec = {} }: KubeObject): boolean {
-  const { namespace = "", name, uid } = metadata;
-  const { metadata: { labels = {} } = {}, spec: podSpec = {} } = (spec["template"] ?? {}) as Template;
+/** A DaemonSet's pod on each node that it is for, cordoned or not. */
+function everywhere(cluster: Cluster, daemonSet: KubeObject, owner: Owner, owned: readonly KubeObject[]): void {
+  const { labels, spec } = templateOf(daemonSet);
+  for (const node of cluster.all(NODE)) {
+    const isThere = owned.some((pod) => pod.spec?.["nodeName"] === node.metadata.name && pod.metadata.deletionTimestamp === undefined);
+    if (isThere || !isWithin(spec["nodeSelector"], node.metadata.labels)) continue;
+    born(cluster, daemonSet, { labels, controller: owner, spec, node: node.metadata.name });
+  }
+}
+
+/** From the template; a StatefulSet's has the same name again. False: not now. */
+function replace(cluster: Cluster, kind: Kind, controller: KubeObject, owner: Owner, wanted: number): boolean {
+  const { labels, spec } = templateOf(controller);
   const taken = new Set(cluster.all(POD).map((pod) => pod.metadata.name));
-  const owner = { kind: kind.kind, name, uid, apiVersion: `${kind.group}/${kind.version}` };
-  const members = cluster.members.get(uid) ?? [];
+  const members = cluster.members.get(controller.metadata.uid) ?? [];
   const lost = members.findIndex((member) => !taken.has(member.name));
+  const was = members[lost];
+  const ordinals = Array.from({ length: members.length < wanted ? wanted : 0 }, (_, n) => `${owner.name}-${n}`);
+  const name = was?.name ?? ordinals.find((one) => !taken.has(one));
   // A released pod keeps its name: there is nobody to take a StatefulSet's place under it.
-  if (kind === STATEFUL_SET && lost === -1) return false;
-  const [was] = lost === -1 ? [] : members.splice(lost, 1);
-  const again = kind === STATEFUL_SET && was !== undefined ? { name: was.name } : {};
-  const node = placed(cluster, kind, was?.node ?? null);
-  cluster.born({ namespace, labels, controller: owner, spec: podSpec, ...again, ...(node === null ? {} : { node }) });
+  if (kind === STATEFUL_SET && name === undefined) return false;
+  const node = placed(cluster, kind, was?.node ?? text(spec["nodeName"]));
+  const made = born(cluster, controller, {
+    labels,
+    controller: owner,
+    spec,
+    ...(kind === STATEFUL_SET && name !== undefined ? { name } : {}),
+    ...(node === null ? {} : { node }),
+  });
+  if (made && lost !== -1) members.splice(lost, 1);
+  return made;
+}
+
+function born(cluster: Cluster, { metadata }: KubeObject, pod: Wanted): boolean {
+  const namespace = metadata.namespace ?? "";
+  if (overQuota(cluster, POD, namespace, metadata.name) !== null) return false;
+  cluster.born({ ...pod, namespace });
   return true;
 }
 
@@ -125,7 +127,7 @@ function placed(cluster: Cluster, kind: Kind, was: string | null): string | null
   return cluster.all(NODE).find(({ metadata }) => !isCordoned(metadata.name))?.metadata.name ?? was;
 }
 
-interface Template {
-  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
-  readonly spec?: NonNullable<KubeObject["spec"]>;
+function templateOf({ spec = {} }: KubeObject): { readonly labels: Readonly<Record<string, string>>; readonly spec: Json } {
+  const template = object(spec["template"]);
+  return { labels: texts(object(template["metadata"])["labels"]), spec: object(template["spec"]) };
 }

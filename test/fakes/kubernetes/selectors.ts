@@ -47,3 +47,7 @@ export const hasFields = (selector: string, object: KubeObject): boolean =>
     for (const key of path.split(".")) at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[key] : undefined;
     return how === "!=" ? (at ?? "") !== value : (at ?? "") === value;
   });
+
+/** A nodeSelector: every label that it has; an absent one is for all. */
+export const isWithin = (selector: unknown, labels: Labels = {}): boolean =>
+  Object.entries((selector ?? {}) as Labels).every(([key, value]) => labels[key] === value);
