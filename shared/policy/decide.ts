@@ -106,8 +106,10 @@ function merge(first: United | undefined, second: United): United {
  * rule lists (to be allowed, to be left out, to be put on) is on the list.
  */
 function mergeParams(first: Params, second: Params): Params {
-  const on = Object.entries(second).filter(([key, value]) => value === true && !WIDENS.includes(key));
-  const disputed = WIDENS.filter((key) => (first[key] === true) !== (second[key] === true)).map((key) => [key, false] as const);
+  const on = Object.entries(second).filter(([key, value]) => value === true && !Object.hasOwn(WIDENS, key));
+  const disputed = Object.entries(WIDENS)
+    .filter(([key, { wide }]) => (first[key] === wide) !== (second[key] === wide))
+    .map(([key, { preset }]) => [key, preset] as const);
   const joined = Object.entries(first).flatMap(([key, value]): readonly (readonly [string, Param])[] => {
     const other = second[key];
     if (isList(value) && isList(other)) return [[key, [...new Set([...value, ...other])]]];
