@@ -9,7 +9,7 @@ const CLUSTER = "arn:aws:ecs:us-east-1:111122223333:cluster/sample";
 const TASK = "arn:aws:ecs:us-east-1:111122223333:task/sample/0123456789abcdef0123456789abcdef";
 const INSTANCE = "arn:aws:ecs:us-east-1:111122223333:container-instance/sample/0123456789abcdef0123456789abcdef";
 
-/** Workloads to which nothing but a wrong parameter can object. */
+/** Workloads to which nothing but a wrong parameter can object; of pods a Deployment's, or a Job's. */
 const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload; readonly object: ObjectWorkload } = {
   task: {
     ...verified,
@@ -60,11 +60,15 @@ const SAMPLES: { readonly task: TaskWorkload; readonly pod: PodWorkload; readonl
   },
 };
 
-const sampleFor = (action: ActionName): Workload => {
+const JOB_POD: PodWorkload = {
+  ...SAMPLES.pod,
+  owner: { kind: "Job", name: "sample", uid: "00000000-0000-4000-8000-000000000001", apiVersion: "batch/v1" },
+};
+
+const samplesFor = (action: ActionName): readonly [Workload, ...Workload[]] => {
   const { target } = ACTION_FACTS[action];
-  if (action === "kubernetes:suspend")
-    return { ...SAMPLES.pod, owner: { kind: "CronJob", name: "sample", uid: SAMPLES.pod.uid, apiVersion: "batch/v1" } };
-  return target === "any" ? SAMPLES.task : SAMPLES[target];
+  if (target === "pod") return [SAMPLES.pod, JOB_POD];
+  return [target === "any" ? SAMPLES.task : SAMPLES[target]];
 };
 
 /** An action that refuses every target is a mistake wherever a policy names it: people would learn it at 3 a.m. Null: it acts. */
@@ -77,6 +81,9 @@ export function paramsProblem(action: ActionName, params: PolicyAction["params"]
   if (subject?.from === "alert" && params[subject.param] !== undefined) return `${subject.param} comes from the alert: remove it`;
   // What only an alert can say, as an address of documentation (RFC 5737).
   const asAimed = subject?.from === "alert" ? { ...params, [subject.param]: "192.0.2.1" } : params;
-  const planning = playbooks[action].plan(sampleFor(action), asAimed, { incident: "sample", rule: "sample" });
-  return planning.kind === "refused" ? planning.because : null;
+  const [first, ...others] = samplesFor(action);
+  const answerFor = (workload: Workload) => playbooks[action].plan(workload, asAimed, { incident: "sample", rule: "sample" });
+  const answer = answerFor(first);
+  if (answer.kind === "planned" || others.some((one) => answerFor(one).kind === "planned")) return null;
+  return answer.because;
 }

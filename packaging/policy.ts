@@ -189,7 +189,7 @@ function seconds(text: Plain | undefined): number | null {
 
 /** Protected also by a policy that says nothing of it: who leaves `protect` out must not lose the cluster's own organs, or ours. */
 const ORGANS = ["falco", "falco-responder*", "falcosidekick*", "fluent-bit", "fluentbit", "log-router", "log_router"] as const;
-const ALWAYS: Pick<Protect, "namespaces" | "services" | "families" | "priorityClasses" | "labels"> = {
+export const ALWAYS: Pick<Protect, "namespaces" | "services" | "families" | "priorityClasses" | "labels"> = {
   services: ORGANS,
   families: ORGANS,
   namespaces: ["kube-system", "kube-public", "kube-node-lease", "falco", "falco-system", "falco-responder"],

@@ -1,4 +1,4 @@
-import { MANAGED_BY, PREFIX } from "#shared/playbooks/kubernetes/marks.ts";
+import { INCIDENT, MANAGED_BY, PREFIX } from "#shared/playbooks/kubernetes/marks.ts";
 import { all, any, list, map, not, oneOf, sameBut, text } from "./cel.ts";
 import type { Names } from "./names.ts";
 import { type Manifest, metadata } from "./roles.ts";
@@ -236,6 +236,17 @@ const BOUNDS: readonly Bound[] = [
     ],
   },
   {
+    name: "serviceaccounts",
+    on: on("/serviceaccounts"),
+    operations: ["CREATE"],
+    checks: [
+      {
+        holds: `${map("object", "metadata", "annotations")}[?${text(INCIDENT)}].orValue('').matches('^[0-9a-f]{16}$')`,
+        message: `a ServiceAccount is only made anew, and says by its annotation ${INCIDENT} for which incident`,
+      },
+    ],
+  },
+  {
     name: "scale",
     on: on("apps/deployments/scale", "apps/statefulsets/scale", "apps/replicasets/scale"),
     operations: ["UPDATE"],
@@ -243,6 +254,17 @@ const BOUNDS: readonly Bound[] = [
       {
         holds: any("dyn(object).?spec.?replicas.orValue(0) == 0", "dyn(oldObject).?spec.?replicas.orValue(0) == 0"),
         message: "replicas may be set to zero, or from zero back",
+      },
+    ],
+  },
+  {
+    name: "accounts",
+    on: on("/serviceaccounts"),
+    operations: ["CREATE"],
+    checks: [
+      {
+        holds: `${text(INCIDENT)} in object.metadata.?annotations.orValue({})`,
+        message: `a ServiceAccount is only made anew, with the incident for which it is (${INCIDENT})`,
       },
     ],
   },

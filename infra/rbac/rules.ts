@@ -74,7 +74,7 @@ const RULERS = ["rbac.authorization.k8s.io", "apiextensions.k8s.io", "apiregistr
 /** All that it ever makes. */
 const MAKES = [
   "/pods/eviction",
-  // Made again after a revocation: alone it grants nothing, for nothing here may make a pod, a token or a binding for it.
+  // A ServiceAccount alone gives nobody anything: it takes a token or a pod to use it, and neither is ever made.
   "/serviceaccounts",
   "networking.k8s.io/networkpolicies",
   "cilium.io/ciliumnetworkpolicies",

@@ -120,7 +120,7 @@ export const ACTION_FACTS: Readonly<Record<ActionName, ActionFacts>> = {
 };
 
 /** Switches of parameters by which an action hits more. All others spare somebody. */
-export const WIDENS: readonly string[] = ["clear_protection"];
+export const WIDENS: readonly string[] = ["clear_protection", "include_default"];
 
 export const laneOf = (action: ActionName, kind: Workload["kind"]): Lane =>
   ACTION_FACTS[action].lane ?? (kind === "task" ? "ecs" : "kubernetes");

@@ -264,6 +264,16 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
   ],
 
   [
+    "making a ServiceAccount for no incident",
+    post(core(SHOP, "serviceaccounts"), { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "anew" } }),
+    /only made anew/,
+    post(core(SHOP, "serviceaccounts"), {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: "anew", annotations: { "falco-responder.io/incident": "0123456789abcdef" } },
+    }),
+  ],
+  [
     "deleting a ServiceAccount in a protected namespace",
     remove(core(GUARDED, "serviceaccounts/default")),
     /namespace is protected/,
@@ -276,6 +286,16 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
     remove(core(SHOP, "secrets/token")),
   ],
   ["changing a Secret", annotate(core(SHOP, "secrets/token"), OURS), /never does this/, remove(core(SHOP, "secrets/token"))],
+  [
+    "making a ServiceAccount that says of no incident",
+    post(core(SHOP, "serviceaccounts"), { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "anew" } }),
+    /only made anew/,
+    post(core(SHOP, "serviceaccounts"), {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: "anew", annotations: { "falco-responder.io/incident": "0123456789abcdef" } },
+    }),
+  ],
   [
     "making a token",
     post(core(SHOP, "serviceaccounts/app/token"), { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} }),

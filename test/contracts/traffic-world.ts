@@ -41,7 +41,9 @@ interface TestKube {
 
 /** A namespace of the real control plane, and playbooks that have the rights they declare there and no others. */
 export class TrafficWorld {
-  readonly namespace = `traffic-${process.pid}`;
+  readonly namespace: string;
+  readonly #nodes: readonly string[];
+  readonly #agents: typeof AGENTS;
   readonly #kube: TestKube;
   readonly #config: KubeConfig;
   readonly admin: KubernetesApi;
@@ -49,7 +51,11 @@ export class TrafficWorld {
   readonly used = new Map<string, Set<string>>();
   readonly #reaches = new Map<string, Reach>();
 
-  constructor(file: string) {
+  /** `nodes`: others than those of the network plugins, and then without their agents. */
+  constructor(file: string, name = "traffic", nodes?: readonly string[]) {
+    this.namespace = `${name}-${process.pid}`;
+    this.#nodes = nodes ?? Object.values(NODES);
+    this.#agents = nodes === undefined ? AGENTS : [];
     this.#kube = JSON.parse(readFileSync(file, "utf8")) as TestKube;
     const { server, caData, adminToken } = this.#kube;
     this.#config = kubeConfig(server, caData, adminToken);
@@ -68,10 +74,10 @@ export class TrafficWorld {
   async open(): Promise<void> {
     const crds = ["cilium", "calico"].flatMap((name) => manifests(join(ROOT, `lab/control-plane/crds/${name}.yaml`)));
     await this.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: this.namespace } }, ...crds);
-    await this.apply(...Object.values(NODES).map(node), ...AGENTS.map(agent));
+    await this.apply(...this.#nodes.map(node), ...this.#agents.map(agent));
     await this.until("the agents are ready", async () => {
       const ready = (await this.admin.list(POD, { namespace: "kube-system" }, signal))?.filter((pod) => podFacts(pod).ready) ?? [];
-      return AGENTS.every(([name]) => ready.some((pod) => podFacts(pod).controller?.name === name));
+      return this.#agents.every(([name]) => ready.some((pod) => podFacts(pod).controller?.name === name));
     });
   }
 
@@ -83,12 +89,12 @@ export class TrafficWorld {
       await rbac.deleteClusterRole({ name: `${this.namespace}-${accountOf(name)}` });
     }
     await core.deleteNamespace({ name: this.namespace });
-    for (const [name] of AGENTS) {
+    for (const [name] of this.#agents) {
       const kind: Kind = { group: "apps", version: "v1", resource: "daemonsets", kind: "DaemonSet", namespaced: true };
       const found = await this.admin.get(kind, "kube-system", name, signal);
       if (found !== null) await this.admin.delete(kind, { namespace: "kube-system", name, uid: found.metadata.uid }, {}, signal);
     }
-    for (const name of Object.values(NODES)) await core.deleteNode({ name });
+    for (const name of this.#nodes) await core.deleteNode({ name });
   }
 
   /** Where the playbook is carried out: as a user of its own, bound to what it declares. */
@@ -278,5 +284,7 @@ function recorded(api: KubernetesApi, used: Set<string>): KubernetesApi {
     create: (kind, ...rest) => noted("create", kind, api.create(kind, ...rest)),
     patch: (kind, ...rest) => noted("patch", kind, api.patch(kind, ...rest)),
     delete: (kind, ...rest) => noted("delete", kind, api.delete(kind, ...rest)),
+    evict: (...rest) => noted("create", { ...POD, resource: "pods/eviction" }, api.evict(...rest)),
+    logs: (...rest) => noted("get", { ...POD, resource: "pods/log" }, api.logs(...rest)),
   };
 }

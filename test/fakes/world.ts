@@ -67,6 +67,8 @@ export class World {
   readonly messages: OutgoingMessage[] = [];
   readonly counts = new Map<string, number>();
   evidenceBroken = false;
+  /** What sleeping takes beside the world's own time: real time, where a part of the world is real. */
+  pass: (ms: number) => Promise<void> = () => Promise.resolve();
   registry = registry;
   policy: Policy;
   #now = NOW;
@@ -83,7 +85,7 @@ export class World {
     sleep: (ms, signal) => {
       signal.throwIfAborted();
       this.#now += ms;
-      return Promise.resolve();
+      return this.pass(ms);
     },
   };
 

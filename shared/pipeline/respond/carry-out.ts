@@ -23,16 +23,23 @@ export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts
   const reach = reachOf(claim.cluster, ports);
   if (reach === null) return await end(held, "failed", `cluster ${claim.cluster} is no longer in falco-responder.yml`, null, ports, signal);
   const playbook = playbooks[claim.action];
+  let left: string | null = null;
   if (lookFirst && isPrepared(claim)) {
     const seen = await attempt(() => playbook.verify(claim.plan, keptOf(claim), reach, signal));
     // What the earlier owner did is not known when we may not look: that is no failure.
     if (!seen.ok) return await broken(held, seen.error, "unknown", ports, signal);
     if (seen.value.kind !== "pending") return await endAs(held, seen.value, ports, signal);
     if (seen.value.begun) return await watch(held, reach, ports, signal);
+    if (seen.value.partly === true) left = seen.value.because;
   }
   // It may have been switched on since the claim, and nothing is under way.
-  if (lookFirst && (await paused(ports, signal)))
-    return await end(held, "refused", "the kill switch is on, or cannot be read: nothing was done", null, ports, signal);
+  if (lookFirst && (await paused(ports, signal))) {
+    const because = "the kill switch is on, or cannot be read";
+    // What the earlier owner left half done must stay to be undone.
+    return left === null
+      ? await end(held, "refused", `${because}: nothing was done`, null, ports, signal)
+      : await end(held, "unknown", `${because}, and a part was done before: ${left}`, null, ports, signal);
+  }
   const ready = await prepared(held, reach, ports, signal);
   return typeof ready === "string" ? ready : await execute(ready, reach, ports, signal);
 }

@@ -9,7 +9,6 @@ import {
   DEPLOYMENT,
   INGRESS,
   JOB,
-  NETWORK_POLICY,
   POD,
   REPLICA_SET,
   ROLE,
@@ -32,7 +31,6 @@ const FOLLOWS: readonly (readonly [readonly Kind[], string])[] = [
   [[ROLE_BINDING, CLUSTER_ROLE_BINDING], "Those whom it names lose what it gave them, and nobody else."],
   [[SERVICE], "Its address, and the load balancer that it may have, are given up: clients no longer reach its pods by it."],
   [[INGRESS], "What it led in from outside is no longer led in."],
-  [[NETWORK_POLICY], "What it alone forbade is ALLOWED then: the pods that it selects are open unless another policy selects them."],
   [[CONFIG_MAP], "Pods that use it run on with what they have read, and cannot start anew."],
 ];
 
@@ -55,6 +53,7 @@ export async function takesWith(kind: Kind, found: KubeObject, api: KubernetesAp
       ],
     };
   }
+  if (kind === POD) return { pods: [podFacts(found)], remarks: [] };
   if (kind !== SERVICE_ACCOUNT) return { pods: [], remarks: follows };
   const users = await usersOf(found.metadata.namespace ?? "", found.metadata.name, api, signal);
   return {

@@ -1,6 +1,8 @@
 import type { ObjectWorkload } from "#shared/domain/workload.ts";
 import { takesWith } from "#shared/playbooks/kubernetes/delete-reach.ts";
+import { isMirror } from "#shared/playbooks/kubernetes/facts.ts";
 import { protectedAmong } from "#shared/playbooks/kubernetes/family.ts";
+import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
 import { revertRemark } from "#shared/playbooks/kubernetes/managers.ts";
 import { kindOfObject, resolveObjectNeeds } from "#shared/playbooks/kubernetes/resolve-object.ts";
 import { type Plan, type Playbook, type Preparation, refused, unknownParam } from "#shared/playbooks/playbook.ts";
@@ -84,6 +86,8 @@ const GONE = { kind: "nothing", because: "the object is gone" } as const;
 function standing({ metadata }: KubeObject, { uid }: ObjectWorkload): Extract<Preparation, { readonly because: string }> | null {
   if (metadata.uid !== uid) return { kind: "nothing", because: SUCCESSOR };
   if (metadata.deletionTimestamp !== undefined) return { kind: "nothing", because: "the object is already being deleted" };
+  if (isMirror({ annotations: metadata.annotations ?? {} }))
+    return { kind: "refused", because: "the pod mirrors a static pod: the kubelet recreates it; next best: kubernetes:cordon, by hand" };
   // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
   return metadata.labels?.["kubernetes.io/bootstrapping"] === "rbac-defaults"
     ? {
@@ -113,5 +117,7 @@ function aim({ action, workload }: Plan): { readonly kind: Kind; readonly worklo
 function remove(plan: Plan, dryRun: boolean, api: KubernetesApi, signal: AbortSignal): Promise<Deleted> {
   const { kind, workload } = aim(plan);
   const { namespace, name, uid } = workload;
-  return api.delete(kind, { namespace, name, uid }, { propagation: "Background", dryRun }, signal);
+  // A pod's own grace period is whatever its maker wrote there.
+  const how = kind === POD ? { graceSeconds: 1 } : { propagation: "Background" as const };
+  return api.delete(kind, { namespace, name, uid }, { ...how, dryRun }, signal);
 }

@@ -34,6 +34,8 @@ export const drain: Playbook = {
     rbac: [
       { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "patch"] },
       { apiGroups: [""], resources: ["pods/eviction"], verbs: ["create"] },
+      // Of an eviction that is refused, whether it is still the pod that was meant: the answer does not say.
+      { apiGroups: [""], resources: ["pods"], verbs: ["get"] },
       { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: ["list"] },
       ...healthyNeeds,
     ],

@@ -13,7 +13,6 @@ import {
   DEPLOYMENT,
   INGRESS,
   JOB,
-  NETWORK_POLICY,
   POD,
   REPLICA_SET,
   ROLE,
@@ -28,7 +27,8 @@ import type { Kind, KubernetesApi } from "#shared/ports/kubernetes.ts";
 
 /**
  * Objects that an audit alert may lead to: Talon's, what grants rights or runs code beside them, and pods. Less namespaces, never a target, and
- * Secrets: to see a uid is to read all that they hold, and whoever may read Secrets has the rights of everybody whose token lies there.
+ * Secrets: to see a uid is to read all that they hold, and whoever may read Secrets has the rights of everybody whose token lies there. Network
+ * policies are not among them: without one more is allowed, and the admission policy lets only our own be deleted.
  */
 export const OBJECT_KINDS: readonly Kind[] = [
   POD,
@@ -46,7 +46,6 @@ export const OBJECT_KINDS: readonly Kind[] = [
   ROLE_BINDING,
   CLUSTER_ROLE_BINDING,
   INGRESS,
-  NETWORK_POLICY,
 ];
 
 /** Jobs and ReplicaSets are read on the way to an owner, too. */

@@ -1,11 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
+import type { Certificate } from "../../fixtures/certificate.ts";
+
+export { base64, type Certificate, certificate } from "../../fixtures/certificate.ts";
 
 /** `body` as text goes out as it is. half: headers and a piece of the body, and then nothing. */
 export type Answer =
@@ -14,12 +13,6 @@ export type Answer =
   | "silence"
   | "half";
 
-export interface Certificate {
-  /** PEM */
-  readonly key: string;
-  readonly cert: string;
-}
-
 export interface Asked {
   readonly line: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -27,20 +20,6 @@ export interface Asked {
   /** Common name of the client's certificate; empty: it showed none. */
   readonly client: string;
 }
-
-/** A key in a repository is a finding of every scanner: it is made for the run. */
-export function certificate(name: string): Certificate {
-  const folder = mkdtempSync(join(tmpdir(), "falco-responder-tls-"));
-  const file = (ending: string) => join(folder, `${name}.${ending}`);
-  const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1"];
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", file("key"), "-out", file("crt")];
-  execFileSync("openssl", ["req", "-x509", "-days", "2", ...key, ...subject], { stdio: "pipe" });
-  const made = { key: readFileSync(file("key"), "utf8"), cert: readFileSync(file("crt"), "utf8") };
-  rmSync(folder, { recursive: true, force: true });
-  return made;
-}
-
-export const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** An API server as far as one request goes: gives the answers in turn, the last one for ever. Closed when the test ends. */
 export async function apiServer(own: Certificate, answers: readonly Answer[], clientCa?: Certificate) {

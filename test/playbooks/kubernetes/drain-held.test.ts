@@ -146,7 +146,7 @@ describe("min_healthy_replicas", () => {
     stage.edit(({ metadata }) => ({
       metadata: { ...metadata, ownerReferences: [{ apiVersion: "x/v1", kind: "Rollout", name: "r", uid: "u", controller: true }] },
     }));
-    await stage.action(DRAIN, { min_healthy_replicas: 0, max_wait_period: 0 }).done();
+    await stage.action(DRAIN, { min_healthy_replicas: "1%", max_wait_period: 0 }).done();
     expect(stage.pod.deletionTimestamp).toBeNull();
     const twin = new NodeStage();
     await twin.action(DRAIN).done();

@@ -144,7 +144,7 @@ describe("the object that an audit alert is about", () => {
     const naming = (resource: FieldValue) => ({ ...about(accused), "ka.target.resource": resource });
     expect(await refusal(kube, naming("namespaces"))).toContain("never a target");
     expect(await refusal(kube, naming("secrets"))).toContain("may not read Secrets");
-    for (const resource of ["nodes", "persistentvolumes", "RoleBindings", "rolebindings/status", "constructor", "<b>"])
+    for (const resource of ["nodes", "persistentvolumes", "networkpolicies", "RoleBindings", "rolebindings/status", "constructor", "<b>"])
       expect(await refusal(kube, naming(resource))).toBe(
         `the alert's ka.target.resource is none of ${OBJECT_KINDS.map((kind) => kind.resource).join(", ")}`,
       );

@@ -8,19 +8,19 @@ import type { OrderBody } from "#shared/ledger/order.ts";
 import { ingest } from "#shared/pipeline/ingest.ts";
 import { operate } from "#shared/pipeline/operate.ts";
 import { respond } from "#shared/pipeline/respond.ts";
-import type { TaskFacts } from "#shared/ports/tasks.ts";
+import { sweep } from "#shared/pipeline/sweep.ts";
 import type { OperateRequest } from "#shared/wire/operate.ts";
 import { encodeOrder } from "#shared/wire/order.ts";
 import { encodeEntry } from "#shared/wire/queue-entry.ts";
-import { FakeAlertQueue } from "../../fakes/alert-queue.ts";
-import { FakeArchive } from "../../fakes/archive.ts";
-import { logsDocument } from "../../fixtures/logs.ts";
-import { noting } from "./effects.ts";
-import { type Acts, at, idOf, LABEL, type Shot, type Stage } from "./stage.ts";
+import { FakeAlertQueue } from "../fakes/alert-queue.ts";
+import { FakeArchive } from "../fakes/archive.ts";
+import { Crash } from "../fakes/table.ts";
+import { logsDocument } from "../fixtures/logs.ts";
+import { type Acts, at, type Shot, type Stage } from "./stage.ts";
 
 /** What came of it. */
 export interface Ending {
-  /** What AWS was asked to change. */
+  /** What the world was asked to change. */
   readonly effects: readonly string[];
   /** Every reason that was recorded or kept anywhere. */
   readonly because: readonly string[];
@@ -31,28 +31,30 @@ const signal = new AbortController().signal;
 /** A message that fails comes again, so often here. */
 const DELIVERIES = 4;
 const LANES: readonly Lane[] = ["ecs", "kubernetes"];
+/** The queue gives a message again after so long when the function failed, and when it died. */
+const AGAIN_MS = 15_000;
+const DIED_MS = 40_000;
 
 /** The stage in play: alerts, people and lanes. */
-class Scene implements Acts {
-  readonly stage: Stage;
-  readonly effects: string[] = [];
+class Scene<Target, Self extends Stage<Target, Self>> implements Acts<Target, Self> {
+  readonly stage: Self;
   readonly because: string[] = [];
 
-  constructor(stage: Stage) {
+  constructor(stage: Self) {
     this.stage = stage;
   }
 
   /** The line through ingest, and all that ingest queued through respond, and what respond hands over through its lane. */
   async shoot(): Promise<void> {
-    const { world, shot } = this.stage;
+    const { world, shot, ship } = this.stage;
     const queue = new FakeAlertQueue(() => world.clock.now());
     const unreadable = new FakeArchive();
     const { logGroup, owner } = shot;
     const where = { logGroup, owner, logStream: "falco/1", fromMs: world.clock.now() };
-    const data = gzipSync(JSON.stringify(logsDocument([lineOf(shot)], where))).toString("base64");
+    const data = gzipSync(JSON.stringify(logsDocument([lineOf(shot, ship)], where))).toString("base64");
     const report = await ingest({ awslogs: { data } }, { ...this.#ports(LANES), queue, unreadable }, signal);
     this.because.push(...Object.keys(report.reasons));
-    this.stage.meanwhile();
+    await this.stage.meanwhile();
     for (const { entry } of queue.sent) await this.#receive(encodeEntry(entry), LANES, shot.receives);
     for (const kept of unreadable.objects.values())
       this.because.push(...Array.from(kept.matchAll(/"because":"([^"]+)"/g), ([, why = ""]) => `kept: ${why}`));
@@ -60,17 +62,23 @@ class Scene implements Acts {
     await this.deliver();
   }
 
-  async accuse(task: TaskFacts): Promise<void> {
-    const { shot, world } = this.stage;
+  async accuse(target: Target): Promise<void> {
+    const { shot, world, aim } = this.stage;
     shot.time = at(world, -1_000);
-    shot.fields["container.id"] = idOf(task);
-    shot.fields[LABEL] = task.taskArn;
+    aim(target);
     await this.shoot();
   }
 
   async deliver(): Promise<void> {
     const { orders } = this.stage.world;
     for (let next = orders.shift(); next !== undefined; next = orders.shift()) await this.#receive(encodeOrder(next.order), [next.lane], 1);
+  }
+
+  async sweep(): Promise<void> {
+    const { world, access, registry } = this.stage;
+    this.#ports(LANES);
+    await sweep({ ...world.sweepPorts(), access, registry }, signal);
+    await this.deliver();
   }
 
   async say(verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}): Promise<void> {
@@ -91,7 +99,7 @@ class Scene implements Acts {
     return one.incident;
   }
 
-  /** Again after some time while it fails for a reason that may pass, as a queue gives it. */
+  /** Again after some time while it fails for a reason that may pass, or dies, as a queue gives it. */
   async #receive(body: string, lanes: readonly Lane[], receives: number): Promise<void> {
     for (let n = 0; n < DELIVERIES; n++) {
       try {
@@ -99,24 +107,25 @@ class Scene implements Acts {
         this.because.push(...(result.kind === "recorded" ? result.decisions : [result.because]));
         return;
       } catch (thrown) {
-        if (!(thrown instanceof PipelineError) || !thrown.retryable) throw thrown;
+        const died = thrown instanceof Crash;
+        if (!died && (!(thrown instanceof PipelineError) || !thrown.retryable)) throw thrown;
         this.because.push(`comes again: ${thrown.message}`);
-        this.stage.world.later(15_000);
+        this.stage.world.later(died ? DIED_MS : AGAIN_MS);
       }
     }
   }
 
   #ports(lanes: readonly Lane[]) {
-    const { world, policy, registry } = this.stage;
+    const { world, policy, registry, access } = this.stage;
     world.policy = policy;
     world.lanes = lanes;
-    return { ...world.respondPorts(), registry, access: noting(world.aws.given(), this.effects) };
+    return { ...world.respondPorts(), registry, access };
   }
 }
 
-export async function play(stage: Stage): Promise<Ending> {
+export async function play<Target, Self extends Stage<Target, Self>>(stage: Self): Promise<Ending> {
   const { world } = stage;
-  const scene = new Scene(stage);
+  const scene = new Scene<Target, Self>(stage);
   await scene.shoot();
   for (const happens of stage.afterwards) await happens(scene);
   const { because } = scene;
@@ -125,12 +134,15 @@ export async function play(stage: Stage): Promise<Ending> {
   for (const { receipt } of world.bodies<{ readonly receipt: Receipt }>("receipt"))
     because.push(`${receipt.undoing === true ? "undo " : ""}${receipt.outcome}: ${receipt.because}`, ...(receipt.remarks ?? []));
   for (const order of world.bodies<OrderBody>("order")) because.push(`order ${order.state}: ${order.because ?? "(nothing said)"}`);
-  return { effects: scene.effects, because };
+  return { effects: stage.effects, because };
 }
 
-function lineOf({ rule, source, time, fields, sensor, line }: Shot): string {
+function lineOf(
+  { rule, source, hostname, time, fields, sensor, line }: Shot,
+  ship: (alert: object, sensor: Shot["sensor"]) => string,
+): string {
   const alert: Readonly<Record<string, string | Fields | readonly string[]>> = {
-    hostname: "ip-10-0-0-1",
+    hostname,
     output: "A shell was spawned in a container",
     output_fields: fields,
     priority: "Critical",
@@ -139,6 +151,6 @@ function lineOf({ rule, source, time, fields, sensor, line }: Shot): string {
     tags: ["shell"],
     ...(time === null ? {} : { time }),
   };
-  const json = JSON.stringify({ ...alert, ...sensor });
-  return line === null ? json : line(json);
+  const shipped = ship(alert, sensor);
+  return line === null ? shipped : line(shipped);
 }
