@@ -55,10 +55,11 @@ if (entry.lab) {
       "Python's venv module >= 3.10 is needed to install the local AWS apart from your own packages; none was found (Debian: python3-venv).",
     );
   }
-  if (!process.env.KUBEBUILDER_ASSETS && !process.env.FALCO_RESPONDER_KUBECONFIG) {
-    const purpose = "to build the local Kubernetes control plane (or set KUBEBUILDER_ASSETS, or FALCO_RESPONDER_KUBECONFIG)";
-    demand("Go", versionOf("go", ["env", "GOVERSION"], /go(\d+\.\d+)/), "1.25", purpose);
-  }
+}
+const namesKube = process.env.KUBEBUILDER_ASSETS || process.env.FALCO_RESPONDER_KUBECONFIG || process.env.FALCO_RESPONDER_TEST_KUBE;
+if ((entry.lab || (name === "adversarial" && args.includes("kubernetes"))) && !namesKube) {
+  const purpose = "to build the local Kubernetes control plane (or set KUBEBUILDER_ASSETS, or FALCO_RESPONDER_KUBECONFIG)";
+  demand("Go", versionOf("go", ["env", "GOVERSION"], /go(\d+\.\d+)/), "1.25", purpose);
 }
 
 // --- packages, keyed by the lock ---

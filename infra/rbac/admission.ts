@@ -178,7 +178,14 @@ const BOUNDS: readonly Bound[] = [
         message: "the pod's priority class says that the cluster needs it",
       },
       {
-        holds: deleting("dyn(request.options).?gracePeriodSeconds.orValue(1) > 0"),
+        // Of a pod that has ended or is on no node the server itself makes it 0, whatever was asked for: no process is left to confirm.
+        holds: deleting(
+          any(
+            "dyn(request.options).?gracePeriodSeconds.orValue(1) > 0",
+            "dyn(oldObject).?spec.?nodeName.orValue('') == ''",
+            "dyn(oldObject).?status.?phase.orValue('') in ['Succeeded', 'Failed']",
+          ),
+        ),
         message: "a pod is never deleted by force: grace must be at least 1 s",
       },
     ],
@@ -232,17 +239,6 @@ const BOUNDS: readonly Bound[] = [
       {
         holds: any("request.operation == 'DELETE'", SELECTS_BY_OURS),
         message: `its network policies select by labels under ${PREFIX} only, and so no pod that it has not marked`,
-      },
-    ],
-  },
-  {
-    name: "serviceaccounts",
-    on: on("/serviceaccounts"),
-    operations: ["CREATE"],
-    checks: [
-      {
-        holds: `${map("object", "metadata", "annotations")}[?${text(INCIDENT)}].orValue('').matches('^[0-9a-f]{16}$')`,
-        message: `a ServiceAccount is only made anew, and says by its annotation ${INCIDENT} for which incident`,
       },
     ],
   },

@@ -119,8 +119,14 @@ export const ACTION_FACTS: Readonly<Record<ActionName, ActionFacts>> = {
   "ecs:isolate-instance": { ...broad, target: "task", lane: "wide", words: { thing: "EC2 instance", did: "isolated", do: "isolate" } },
 };
 
-/** Switches of parameters by which an action hits more. All others spare somebody. */
-export const WIDENS: readonly string[] = ["clear_protection", "include_default"];
+/** Values of parameters by which an action hits more, or minds less, and their presets. All other switches spare somebody. */
+export const WIDENS: Readonly<Record<string, { readonly wide: boolean | string; readonly preset: boolean | string }>> = {
+  clear_protection: { wide: true, preset: false },
+  include_default: { wide: true, preset: false },
+  ignore_errors: { wide: true, preset: false },
+  unproven: { wide: "allow", preset: "refuse" },
+  on_vpc_cni: { wide: "warn", preset: "refuse" },
+};
 
 export const laneOf = (action: ActionName, kind: Workload["kind"]): Lane =>
   ACTION_FACTS[action].lane ?? (kind === "task" ? "ecs" : "kubernetes");

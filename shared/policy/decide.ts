@@ -71,7 +71,7 @@ function unite(policyMode: Mode, rules: readonly PolicyRule[], { entry, cluster,
     const fitting = rule.actions.filter(({ action }) => kind === null || fits(action, kind));
     for (const named of fitting.length > 0 ? fitting : rule.actions) {
       const action = aimed(named, entry.alert);
-      const wanted = { ...action, mode: stricter(policyMode, stricter(rule.mode, action.mode)) };
+      const wanted = { ...action, mode: stricter(mostOf(action), stricter(policyMode, stricter(rule.mode, action.mode))) };
       const because = fitting.length > 0 ? null : `${action.action} does not fit a ${kind ?? "target of unknown kind"}`;
       const key = actionKey(action.action, action.params);
       united.set(key, merge(united.get(key), { action: wanted, rule: rule.name, rules: [rule.name], because }));
@@ -79,6 +79,9 @@ function unite(policyMode: Mode, rules: readonly PolicyRule[], { entry, cluster,
   }
   return [...united.values()].sort((a, b) => byOrder(a.action.action, b.action.action));
 }
+
+/** Whatever a policy says: what cannot be taken back in any way is done after a person's yes, or never. */
+const mostOf = ({ action }: PolicyAction): Mode => (ACTION_FACTS[action].approval === "always" ? "approve" : "enforce");
 
 const EVIDENCE = ["none", "best-effort", "required"] as const;
 
@@ -103,8 +106,10 @@ function merge(first: United | undefined, second: United): United {
  * rule lists (to be allowed, to be left out, to be put on) is on the list.
  */
 function mergeParams(first: Params, second: Params): Params {
-  const on = Object.entries(second).filter(([key, value]) => value === true && !WIDENS.includes(key));
-  const disputed = WIDENS.filter((key) => (first[key] === true) !== (second[key] === true)).map((key) => [key, false] as const);
+  const on = Object.entries(second).filter(([key, value]) => value === true && !Object.hasOwn(WIDENS, key));
+  const disputed = Object.entries(WIDENS)
+    .filter(([key, { wide }]) => (first[key] === wide) !== (second[key] === wide))
+    .map(([key, { preset }]) => [key, preset] as const);
   const joined = Object.entries(first).flatMap(([key, value]): readonly (readonly [string, Param])[] => {
     const other = second[key];
     if (isList(value) && isList(other)) return [[key, [...new Set([...value, ...other])]]];

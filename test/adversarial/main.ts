@@ -1,27 +1,63 @@
-import { cases } from "./ecs/cases.ts";
-import { judgeCase } from "./ecs/run.ts";
+import { readFileSync } from "node:fs";
+import { startControlPlane } from "../../lab/lab.ts";
+import type { TestKube } from "../contracts/kube-requests.ts";
+import { cases as ecs } from "./ecs/cases.ts";
+import { judgeCase as judgeTask } from "./ecs/run.ts";
+import type { Judged } from "./judge.ts";
+import { cases as kubernetes } from "./kubernetes/cases.ts";
+import { realCases } from "./kubernetes/cases-real.ts";
+import { openPlant } from "./kubernetes/plant.ts";
+import { judgeAll } from "./kubernetes/real-stage.ts";
+import { judgeCase as judgePod } from "./kubernetes/run.ts";
 
-/** `npm run adversarial -- ecs`: the table of cases, and how many went wrong. */
-const suites = { ecs: cases } as const;
+/** `npm run adversarial -- ecs | kubernetes`: the table of cases, and how many went wrong. */
+const suites: Readonly<Record<string, () => Promise<readonly Judged[]>>> = {
+  ecs: () => inTurn(ecs, judgeTask),
+  kubernetes: async () => [...(await inTurn(kubernetes, judgePod)), ...(await onRealServer())],
+};
+
+async function inTurn<T>(cases: readonly T[], judge: (one: T) => Promise<Judged>): Promise<readonly Judged[]> {
+  const judged: Judged[] = [];
+  for (const one of cases) judged.push(await judge(one));
+  return judged;
+}
+
+/** On the control plane that FALCO_RESPONDER_TEST_KUBE names, or on one of our own. */
+async function onRealServer(): Promise<readonly Judged[]> {
+  const file = process.env["FALCO_RESPONDER_TEST_KUBE"];
+  if (file) return await judgedOn(JSON.parse(readFileSync(file, "utf8")) as TestKube);
+  const { server, caData, adminToken, lacks, stop } = await startControlPlane({ tell: (line) => console.error(`[lab] ${line}`) });
+  try {
+    if (adminToken === null || lacks.length > 0) throw new Error(`the control plane is not whole: ${lacks.join(", ") || "no token"}`);
+    return await judgedOn({ server, caData, adminToken });
+  } finally {
+    await stop();
+  }
+}
+
+async function judgedOn(kube: TestKube): Promise<readonly Judged[]> {
+  const plant = await openPlant(kube);
+  try {
+    return await judgeAll(plant, realCases);
+  } finally {
+    await plant.close();
+  }
+}
 
 const [wanted = "ecs", ...more] = process.argv.slice(2);
-const suite = Object.entries(suites).find(([name]) => name === wanted)?.[1];
+const suite = Object.hasOwn(suites, wanted) ? suites[wanted] : undefined;
 if (suite === undefined || more.length > 0) {
   console.error(`usage: npm run adversarial -- ${Object.keys(suites).join(" | ")}`);
   process.exit(2);
 }
 
-let wrong = 0;
-let acted = 0;
-const width = Math.max(0, ...suite.map(({ name }) => name.length));
-for (const one of suite) {
-  const judged = await judgeCase(one);
-  if (judged.acted === null) acted++;
-  if (judged.refused !== null || judged.acted !== null) wrong++;
-  const held = judged.refused === null ? judged.reason.replace(/\s+/g, " ").slice(0, 110) : `WRONG: ${judged.refused}`;
-  console.log(
-    `${judged.name.padEnd(width)}  [${judged.fact}]  ${held}  | twin ${judged.acted === null ? "acted" : `WRONG: ${judged.acted}`}`,
-  );
+const all = await suite();
+const wrong = all.filter(({ refused, acted }) => refused !== null || acted !== null).length;
+const acts = all.filter(({ acted }) => acted === null).length;
+const width = Math.max(0, ...all.map(({ name }) => name.length));
+for (const { name, fact, refused, acted, reason } of all) {
+  const held = refused === null ? reason.replace(/\s+/g, " ").slice(0, 110) : `WRONG: ${refused}`;
+  console.log(`${name.padEnd(width)}  [${fact}]  ${held}  | twin ${acted === null ? "acted" : `WRONG: ${acted}`}`);
 }
-console.log(`\n${suite.length} cases, ${wrong} wrong, ${acted} of ${suite.length} twins acted`);
-process.exit(suite.length > 0 && wrong === 0 && acted === suite.length ? 0 : 1);
+console.log(`\n${all.length} cases, ${wrong} wrong, ${acts} of ${all.length} twins acted`);
+process.exit(all.length > 0 && wrong === 0 && acts === all.length ? 0 : 1);

@@ -63,6 +63,18 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
   ["a pod that the cluster needs", remove(core(SHOP, "pods/organ")), /priority class/, remove(web)],
   ["deleting without the uid", remove(web, {}), /must name the uid/, remove(web)],
   ["deleting by force", remove(web, { uid: "its", grace: 0 }), /by force/, remove(web, { uid: "its", grace: 1 })],
+  [
+    "deleting by force what runs, unlike what is on no node: of that the server makes each grace 0",
+    remove(web, { uid: "its", grace: 0 }),
+    /by force/,
+    remove(core(SHOP, "pods/unplaced"), { uid: "its", grace: 1 }),
+  ],
+  [
+    "deleting by force what runs, unlike what has ended",
+    remove(web, { uid: "its", grace: 0 }),
+    /by force/,
+    remove(core(SHOP, "pods/ended"), { uid: "its", grace: 1 }),
+  ],
   ["deleting in a protected namespace", remove(core(FALCO, "pods/web")), /namespace is protected/, remove(web)],
   ["deleting all pods at once", { method: "DELETE", path: core(SHOP, "pods") }, /must name the uid/, remove(web)],
   ["evicting without the uid", evict(SHOP, "web", {}), /must name the uid/, evict(SHOP, "web", { preconditions: { uid: "its" } })],
@@ -286,16 +298,6 @@ export const CASES: readonly (readonly [title: string, refused: Request, because
     remove(core(SHOP, "secrets/token")),
   ],
   ["changing a Secret", annotate(core(SHOP, "secrets/token"), OURS), /never does this/, remove(core(SHOP, "secrets/token"))],
-  [
-    "making a ServiceAccount that says of no incident",
-    post(core(SHOP, "serviceaccounts"), { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "anew" } }),
-    /only made anew/,
-    post(core(SHOP, "serviceaccounts"), {
-      apiVersion: "v1",
-      kind: "ServiceAccount",
-      metadata: { name: "anew", annotations: { "falco-responder.io/incident": "0123456789abcdef" } },
-    }),
-  ],
   [
     "making a token",
     post(core(SHOP, "serviceaccounts/app/token"), { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} }),

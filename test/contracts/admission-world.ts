@@ -160,6 +160,9 @@ export async function setUp(admin: Ask, responder: Ask, made: string[]): Promise
   await must(core(SHOP, "pods"), pod("noted", { annotations: { "falco-responder/protected": " true" } }));
   await must(core(SHOP, "pods"), pod("organ", {}, { priorityClassName: "system-node-critical" }));
   await must(core(SHOP, "pods"), pod("mirror", { annotations: { "kubernetes.io/config.mirror": "x" } }, { nodeName: WORKER }));
+  await must(core(SHOP, "pods"), pod("unplaced", {}, { nodeSelector: { nowhere: "yes" } }));
+  await must(core(SHOP, "pods"), pod("ended", {}, { nodeName: WORKER }));
+  await admin("PATCH", core(SHOP, "pods/ended/status"), { status: { phase: "Failed" } }, "application/merge-patch+json");
   await must(apis("apps/v1", "deployments"), deployment("none", 0));
   await must(apis("apps/v1", "daemonsets"), {
     apiVersion: "apps/v1",

@@ -1,8 +1,8 @@
 import type { Seen } from "./kube-try.ts";
 
-export const TABLE = /(<!-- filled by test\/contracts\/kubernetes-actions\.test\.ts: (\w+) -->\n)([\s\S]*?)(<!-- end -->)/g;
+const TABLE = /(<!-- filled by test\/contracts\/kubernetes-actions\.test\.ts: (\w+) -->\n)([\s\S]*?)(<!-- end -->)/g;
 
-export interface Row {
+interface Row {
   readonly title: string;
   readonly cells: readonly Seen[];
 }

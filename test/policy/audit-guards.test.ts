@@ -47,9 +47,14 @@ const answer = (asked: DecideInput) => decide(asked).map(({ kind, because }) => 
 const sensor = (pod: string) => ({ sensor: { taskArn: null, ecsCluster: null, ec2InstanceId: null, pod } });
 
 test("an audit alert needs no container id; any other alert of the cluster does", () => {
-  expect(answer(question())).toMatchObject([["act", expect.anything()]]);
+  expect(answer(question())).toMatchObject([["await-approval", expect.anything()]]);
   const syscall = entryOf({ cluster: "kube", alert: alert({ source: "syscall" }) });
   expect(answer(question(objectOf(), { entry: syscall }))).toMatchObject([["hold", "the alert carries no container id"]]);
+});
+
+test("what approval always belongs to waits for a person, though policy, rule and action enforce", () => {
+  expect(remove.mode).toBe("enforce");
+  expect(answer(question())).toEqual([["await-approval", 'rule "the rule", mode approve']]);
 });
 
 describe("everything else still guards", () => {
@@ -116,6 +121,6 @@ describe("everything else still guards", () => {
     ],
   ])("%s holds, and its twin acts", (_, held, acting, because) => {
     expect(answer(held)).toMatchObject([["hold", expect.stringContaining(because)]]);
-    expect(answer(acting)).toMatchObject([["act", expect.anything()]]);
+    expect(answer(acting)).toMatchObject([["await-approval", expect.anything()]]);
   });
 });

@@ -72,6 +72,8 @@ export const networkPolicy: Playbook = {
         because: `the list would not hold: ${few(more)} selects the pod and allows traffic, and policies add up; ${NEXT_BEST}`,
       };
     const made = await makePolicy(policy, at, plan.occasion.incident, api, signal, true);
+    if (made.kind === "rejected")
+      return { kind: "refused", because: `the API server would not take ${title(policy)}: ${made.because}; ${NEXT_BEST}` };
     if (made.kind !== "made")
       return { kind: "refused", because: `${made.kind === "gone" ? "the namespace is gone" : made.because}; ${NEXT_BEST}` };
     const labelled = await patchPod(at, marked(RESTRICTED), api, signal, true);

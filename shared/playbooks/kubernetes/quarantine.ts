@@ -156,6 +156,7 @@ async function rehearse(plan: Plan, kept: Kept, api: KubernetesApi, signal: Abor
   const policy = quarantinePolicy(variantOf(kept), at);
   const made = await makePolicy(policy, at, plan.occasion.incident, api, signal, true);
   if (made.kind === "gone") return `the API server serves no ${policy.kind.kind} there; next best: kubernetes:terminate`;
+  if (made.kind === "rejected") return `the API server would not take ${title(policy)}: ${made.because}; next best: kubernetes:terminate`;
   if (made.kind !== "made") return `${made.because}; next best: kubernetes:terminate`;
   const answer = await patchPod(at, relabelled(kept, plan), api, signal, true);
   if (answer.kind === "gone") return "the pod is gone";

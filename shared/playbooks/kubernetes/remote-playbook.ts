@@ -177,6 +177,8 @@ async function rehearse(plan: Plan, shape: Shape, api: KubernetesApi, signal: Ab
   const at = podOf(plan, plan.action);
   const denied = await deny(remoteIn(plan), shape, at, plan.occasion.incident, api, signal, true);
   if (denied.kind === "gone") return `the namespace is gone; ${NEXT_BEST}`;
+  if (denied.kind === "rejected")
+    return `the API server would not take ${title(remotePolicy(shape, [], at))}: ${denied.because}; ${NEXT_BEST}`;
   if (denied.kind !== "denied") return `${denied.because}; ${NEXT_BEST}`;
   const labelled = await patchPod(at, marked(DENIED[shape.by]), api, signal, true);
   if (labelled.kind === "gone") return "the pod is gone";

@@ -1,14 +1,15 @@
 import type { Owner } from "#shared/domain/workload.ts";
 import type { PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
-import { POD_DISRUPTION_BUDGET } from "#shared/playbooks/kubernetes/kinds.ts";
-import type { FakeKubernetes } from "../../fakes/kubernetes.ts";
+import { DAEMON_SET, POD_DISRUPTION_BUDGET } from "#shared/playbooks/kubernetes/kinds.ts";
+import { type FakeKubernetes, key } from "../../fakes/kubernetes.ts";
 import { type Case, deleted } from "./run.ts";
 import { actionOf, aimAt, editMetadata, HERE, LABELS, type Stage, THERE, withRule } from "./stage.ts";
-import { EVICT, evicted, given, TERMINATE } from "./wanted.ts";
+import { EVICT, evicted, given, ISOLATE, quarantined, TERMINATE } from "./wanted.ts";
 
 const budget = ({ kube }: Stage, name: string, disruptionsAllowed: number): void =>
   void kube.put(POD_DISRUPTION_BUDGET, { metadata: { name }, spec: { selector: { matchLabels: LABELS } }, status: { disruptionsAllowed } });
 
+const AGENT = { namespace: "kube-system", name: `antrea-agent-${HERE}` } as const;
 const UID = "0ff00000-0000-4000-8000-000000000001";
 
 /** The alert is about one of the two pods of another owner; the other is ready, or not. */
@@ -174,6 +175,18 @@ const ruled = (first: ReturnType<typeof actionOf>, second: ReturnType<typeof act
 };
 
 export const rules: readonly Case[] = [
+  {
+    name: "rules: one accepts that nothing shows who enforces policies",
+    fact: "the second rule does, too",
+    given: ({ kube }) => {
+      kube.objects.delete(key(DAEMON_SET, "kube-system", "antrea-agent"));
+      kube.remove(AGENT);
+    },
+    refuse: ruled(actionOf(ISOLATE, { unproven: "allow" }), actionOf(ISOLATE)),
+    because: /^refused: nothing shows that network policies are enforced there/,
+    act: ruled(actionOf(ISOLATE, { unproven: "allow" }), actionOf(ISOLATE, { unproven: "allow" })),
+    done: quarantined,
+  },
   {
     name: "rules: one asks a person before the same action",
     fact: "the second rule's mode",

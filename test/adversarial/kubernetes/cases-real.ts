@@ -152,7 +152,7 @@ const semantics: readonly RealCase[] = [
     fact: "the namespace's quota",
     given: isolate,
     refuse: async ({ plant, pod, shot, name }) => aimAt(shot, await pod(name, {}, plant.full)),
-    because: /^refused: .*exceeded quota: no-policies.*next best: kubernetes:terminate/,
+    because: /^refused: the API server would not take NetworkPolicy .*exceeded quota: no-policies.*next best: kubernetes:terminate/,
     done: quarantined,
   },
   {
@@ -287,7 +287,11 @@ const troubles: readonly RealCase[] = [
     },
     because: /^hold: the target could not be verified: the control plane of kube-prod cannot be asked \(kube_unauthorized\)/,
     act: (stage) => {
-      stage.token = (fresh) => (fresh ? stage.plant.tokens.all : "nobodys");
+      let renewed = false;
+      stage.token = (fresh) => {
+        renewed ||= fresh;
+        return renewed ? stage.plant.tokens.all : "nobodys";
+      };
     },
   },
 ];

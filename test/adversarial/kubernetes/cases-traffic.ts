@@ -95,7 +95,8 @@ export const quarantines: readonly Case[] = [
     refuse: ({ kube }) => {
       kube.admit = (verb) => (verb === "create" ? "denied" : null);
     },
-    because: /^refused: denied; next best: kubernetes:terminate/,
+    because:
+      /^refused: the API server would not take NetworkPolicy falco-responder-quarantine-\S+: denied; next best: kubernetes:terminate/,
     act: ({ kube }) => {
       kube.admit = (verb) => (verb === "delete" ? "denied" : null);
     },

@@ -2,6 +2,7 @@ import { crashes } from "./cases-crashes.ts";
 import { evictions, floors, params, rules } from "./cases-ends.ts";
 import { guards, lines, states } from "./cases-guards.ts";
 import { machines } from "./cases-nodes.ts";
+import { audits, widely } from "./cases-objects.ts";
 import { approvals, expiries, undos } from "./cases-people.ts";
 import { ids, names, nodes, texts, times } from "./cases-target.ts";
 import { lists, quarantines, remotes } from "./cases-traffic.ts";
@@ -29,4 +30,6 @@ export const cases: readonly Case[] = [
   ...expiries,
   ...undos,
   ...crashes,
+  ...audits,
+  ...widely,
 ];

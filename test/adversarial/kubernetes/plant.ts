@@ -41,8 +41,22 @@ const CLUSTER_SCOPED = { ClusterRole: "clusterroles", ClusterRoleBinding: "clust
 const QUOTA = { "count/networkpolicies.networking.k8s.io": "0" };
 
 export async function openPlant(kube: TestKube): Promise<Plant> {
-  const { ask: admin, close } = asking(kube);
+  const { ask: admin, close: leave } = asking(kube);
   const made: string[] = [];
+  const close = async (): Promise<void> => {
+    for (const path of made.toReversed()) await admin("DELETE", path);
+    await leave();
+  };
+  try {
+    return { ...(await build(kube, admin, made)), close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** `made`: paths of all that was made so far. */
+async function build(kube: TestKube, admin: Ask, made: string[]): Promise<Omit<Plant, "close">> {
   const must = async (path: string, object: Made): Promise<void> => {
     const { status, body } = await admin("POST", path, object);
     if (status >= 300 && status !== 409) throw new Error(`${path}: ${status} ${body.message}`);
@@ -85,8 +99,9 @@ export async function openPlant(kube: TestKube): Promise<Plant> {
   if (node === undefined) throw new Error("the control plane has no node");
   const probe = asking({ ...kube, adminToken: tokens.all });
   await until("the bounds hold", async () => {
-    const path = `/api/v1/namespaces/kube-system/serviceaccounts/default?dryRun=All`;
-    const { status, body: answer } = await probe.ask("PATCH", path, { metadata: { labels: { a: "b" } } }, "application/merge-patch+json");
+    const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies?dryRun=All`;
+    const policy = { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name: "not-ours" }, spec: { podSelector: {} } };
+    const { status, body: answer } = await probe.ask("POST", path, policy);
     return status >= 400 && /denied request/.test(answer.message ?? "");
   });
   await probe.close();
@@ -98,10 +113,6 @@ export async function openPlant(kube: TestKube): Promise<Plant> {
     namespace,
     full,
     node,
-    async close() {
-      for (const path of made.toReversed()) await admin("DELETE", path);
-      await close();
-    },
   };
 }
 

@@ -139,7 +139,7 @@ export const judgeReal = (plant: Plant) => (one: RealCase) =>
   judgeIn<PodFacts, RealStage>({ open: () => openReal(plant), stops: ({ offender }) => [deleted(offender)], close: closeReal }, one);
 
 /** Several at a time: most of what a play takes is waiting. In the order of the cases. */
-export async function judgeAll(plant: Plant, cases: readonly RealCase[], tell: (nth: number) => void = () => undefined) {
+export async function judgeAll(plant: Plant, cases: readonly RealCase[]) {
   const judge = judgeReal(plant);
   const judged: Awaited<ReturnType<typeof judge>>[] = [];
   const left = [...cases.entries()];
@@ -147,7 +147,6 @@ export async function judgeAll(plant: Plant, cases: readonly RealCase[], tell: (
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       const [nth, one] = next;
       judged[nth] = await judge(one);
-      tell(nth);
     }
   };
   await Promise.all(Array.from({ length: 4 }, work));

@@ -123,7 +123,6 @@ describe(DELETE, () => {
     const remarks = async (kind: Kind, more: object = {}) => await deletion(having(kind, more), kind, "made").remarks();
     expect(await remarks(kinds.CLUSTER_ROLE_BINDING)).toContain("Those whom it names lose what it gave them");
     expect(await remarks(kinds.ROLE)).toContain("the bindings stay, and give their rights to the next one of its name");
-    expect(await remarks(kinds.NETWORK_POLICY)).toContain("What it alone forbade is ALLOWED then");
     expect(await remarks(kinds.SERVICE)).toContain("the load balancer that it may have, are given up");
     expect(await remarks(CONFIG_MAP, { annotations: { "argocd.argoproj.io/tracking-id": "x" } })).toContain("Argo CD: it will put it back");
     const claims = new StopStage("StatefulSet");
