@@ -8,17 +8,7 @@ import * as kinds from "#shared/playbooks/kubernetes/kinds.ts";
 import { OBJECT_KINDS } from "#shared/playbooks/kubernetes/resolve-object.ts";
 import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
 import { type Accusation, entry, found, testClock } from "../playbooks/builders.ts";
-
-<<<<<<< HEAD
-
 import { leastOf } from "./kube-least.ts";
-
-=======
-
-import { leastOf } from "./kube-least.ts";
-
->>>>>>> h-fake
-
 import { OWNERS, type OwnerKind, podOf } from "./kube-owners.ts";
 import { type KubeStage, openKubeStage } from "./kube-stage.ts";
 import { NOBODY, signal } from "./kubernetes-world.ts";
