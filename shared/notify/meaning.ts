@@ -8,6 +8,8 @@ import type { IncidentView } from "#shared/notify/view.ts";
 export function meaning(view: IncidentView, status: Status): Line[] {
   const lines = distinct(view.receipts.flatMap((receipt) => receiptMeaning(receipt, view.workload)));
   if (lines.length > 0) return lines;
+  if (view.receipts.length > 0)
+    return [["What was done, what it does not cut and whom else it hits stands above. The process may still be running."]];
   if (status.decision === "act") return [["The action is under way. A second message tells the outcome."]];
   if (status.decision === "tell") return [["Nothing was touched. Whatever Falco saw may still be running."]];
   if (status.decision === "would-act")

@@ -60,6 +60,13 @@ describe("the report is true", () => {
     expect(asked).toMatch(/To take it back: \s*.*undo .*--action kubernetes:quarantine/);
   });
 
+  test("an action that ends nobody is not told as under way when it is done", () => {
+    const text = says(view({ workload: POD, receipts: [receipt("done", "kubernetes:cordon", "node node-1 is cordoned")] }));
+    expect(text).not.toContain("under way");
+    expect(text).toContain("stands above. The process may still be running");
+    expect(says(view({ decisions: [decision("act")], receipts: [] }))).toContain("under way");
+  });
+
   test("observe says what would have been done and that nothing was touched", () => {
     const text = says(view({ decisions: [decision("would-act")] }));
     expect(text).toContain("would have stopped the task");

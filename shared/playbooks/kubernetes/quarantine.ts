@@ -85,7 +85,11 @@ export const quarantine: Playbook = {
     const no = await rehearse(plan, kept, api, signal);
     if (no !== null) return { kind: "refused", because: no };
     const policy = quarantinePolicy(variant, pod);
-    return { kind: "ready", kept, remarks: [`Cut off by ${title(policy)}.`, ...cniRemarks(cni), NOT_CUT, DNS, ...freed.remarks] };
+    return {
+      kind: "ready",
+      kept,
+      remarks: [`Cut off by ${title(policy)}.`, endOf(plan), ...cniRemarks(cni), NOT_CUT, DNS, ...freed.remarks],
+    };
   },
 
   async execute(plan, kept, { cluster, access }, signal) {
@@ -140,6 +144,12 @@ export const quarantine: Playbook = {
     },
   },
 };
+
+/** For people: it never goes back into service by itself. */
+const endOf = ({ params }: Plan): string =>
+  params["on_expiry"] === "ask"
+    ? `After ${params["expires_after"]} people are asked what is to become of it; it stays cut off until they answer.`
+    : `After ${params["expires_after"]} the pod is ended, unless somebody takes it back before.`;
 
 const DNS = "DNS is cut too, so what is asked for by name fails before it connects.";
 
