@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CoreV1Api } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kubernetesApi, openApi } from "#shared/adapters/kubernetes/api.ts";
 import { kubeconfig } from "#shared/adapters/kubernetes/kubeconfig.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import { DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, POD_DISRUPTION_BUDGET, SECRET } from "#shared/playbooks/kubernetes/kinds.ts";
 import type { Json, Kind, KubeObject, KubernetesApi, NewObject } from "#shared/ports/kubernetes.ts";
+import { kubeConfig } from "../../lab/lab.ts";
 import { until } from "./cases.ts";
 
 /** What a real API server truly answers where the documentation leaves it open. The same control plane as for the port's contract. */
@@ -28,9 +30,11 @@ const WEBHOOK = kind("admissionregistration.k8s.io", "v1", "validatingwebhookcon
 const namespace = `kubernetes-adapter-${process.pid}`;
 const { signal } = new AbortController();
 const wait = () => sleep(200);
+const clientOf = ({ server, caData }: { readonly server: string; readonly caData: string }, token: string) =>
+  kubeConfig(server, caData, token).makeApiClient(CoreV1Api);
 
 describe.skipIf(file === undefined)("with FALCO_RESPONDER_TEST_KUBE naming a control plane", () => {
-  const { server, caData, token, adminToken } = JSON.parse(file === undefined ? "{}" : readFileSync(file, "utf8")) as Readonly<
+  const { server, caData, adminToken } = JSON.parse(file === undefined ? "{}" : readFileSync(file, "utf8")) as Readonly<
     Record<string, string>
   >;
   const as = (bearer = "") =>
@@ -284,7 +288,11 @@ describe.skipIf(file === undefined)("with FALCO_RESPONDER_TEST_KUBE naming a con
   });
 
   test("RBAC that says no is told from admission that does, and names the file to apply", async () => {
-    const low = as(token);
+    // Of nobody: no role is bound to it.
+    const core = clientOf({ server: server ?? "", caData: caData ?? "" }, adminToken ?? "");
+    const request = { spec: { audiences: [], expirationSeconds: 600 } };
+    const { status } = await core.createNamespacedServiceAccountToken({ name: "default", namespace, body: request });
+    const low = as(status?.token);
     const forbidden = (file: string) => ({ code: "kube_forbidden", message: expect.stringContaining(`apply infra/rbac/${file}.yaml`) });
     await expect(low.list(SECRET, {}, signal)).rejects.toMatchObject(forbidden("observe"));
     await expect(low.patch(NODE, { namespace: null, name: node }, [], {}, signal)).rejects.toMatchObject(forbidden("node"));

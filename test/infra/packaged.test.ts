@@ -100,7 +100,7 @@ describe("what is deployed", () => {
     ]);
     const code = files.get(`functions/${key}/handler.mjs`)?.toString("utf8") ?? "";
     const reachesKubernetes: readonly FunctionKey[] = ["respond-kubernetes", "sweep"];
-    expect(code.includes("CoreV1Api")).toBe(reachesKubernetes.includes(key));
+    expect(code.includes("application/json-patch+json")).toBe(reachesKubernetes.includes(key));
     expect(code).not.toMatch(/\/(work|root|home|tmp)\/[\w.-]+\//);
   });
 
