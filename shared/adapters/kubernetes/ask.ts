@@ -4,6 +4,8 @@ export interface Ask {
   readonly resource: string;
   readonly path: string;
   readonly body?: unknown;
+  /** A server's failure is its answer: not asked again. */
+  readonly once?: true;
 }
 
 export interface Answer {
