@@ -47,7 +47,7 @@ export function transport(cluster: string, access: Access): Send {
         await renew("refused");
         continue;
       }
-      const waitMs = left > 0 ? pause(answer, reads && ask.once !== true, RETRIES - left) : null;
+      const waitMs = left > 0 ? pause(answer, mayRepeat(ask), RETRIES - left) : null;
       if (waitMs === null || performance.now() + waitMs >= untilMs) return answer;
       await sleep(waitMs, undefined, { signal: bound }).catch((thrown: unknown) => {
         throw connectionError(thrown, cluster, ask, signal, access.advice);
@@ -55,6 +55,8 @@ export function transport(cluster: string, access: Access): Send {
     }
   };
 }
+
+const mayRepeat = ({ verb, once: isOnce }: Ask): boolean => METHODS[verb] === "GET" && isOnce !== true;
 
 /** How long to wait before asking again; null: what was answered stands. */
 function pause({ status, retryAfterMs }: Answer, reads: boolean, tried: number): number | null {
