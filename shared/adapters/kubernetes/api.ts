@@ -189,7 +189,8 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
       const path = objectPath(POD, { ...at, namespace: placed(POD, at.namespace) }, "log");
       if (path === null) return null;
       const options = query({ container, previous: previous ? true : undefined, tailLines, limitBytes });
-      const ask: Ask = { verb: "get", resource: "pods/log", path: path + options };
+      // 500 says that the node's kubelet did not answer the server: it will not within a second, and an offender waits for its evidence.
+      const ask: Ask = { verb: "get", resource: "pods/log", path: path + options, once: true };
       const answer = await send(ask, signal);
       if (answer.status === 200) return answer.text;
       // 204: the pod is on no node yet.

@@ -47,7 +47,7 @@ export function transport(cluster: string, access: Access): Send {
         await renew("refused");
         continue;
       }
-      const waitMs = left > 0 ? pause(answer, reads, RETRIES - left) : null;
+      const waitMs = left > 0 ? pause(answer, reads && ask.once !== true, RETRIES - left) : null;
       if (waitMs === null || performance.now() + waitMs >= untilMs) return answer;
       await sleep(waitMs, undefined, { signal: bound }).catch((thrown: unknown) => {
         throw connectionError(thrown, cluster, ask, signal, access.advice);
