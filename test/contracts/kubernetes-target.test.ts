@@ -8,7 +8,7 @@ import * as kinds from "#shared/playbooks/kubernetes/kinds.ts";
 import { OBJECT_KINDS } from "#shared/playbooks/kubernetes/resolve-object.ts";
 import type { KubernetesApi } from "#shared/ports/kubernetes.ts";
 import { type Accusation, entry, found, testClock } from "../playbooks/builders.ts";
-import { leastOf } from "./contract-objects.ts";
+import { leastOf } from "./kube-least.ts";
 import { OWNERS, type OwnerKind, podOf } from "./kube-owners.ts";
 import { type KubeStage, openKubeStage } from "./kube-stage.ts";
 import { NOBODY, signal } from "./kubernetes-world.ts";
@@ -17,7 +17,7 @@ import { openTestKube, type TestKube } from "./test-kube.ts";
 const file = process.env["FALCO_RESPONDER_TEST_KUBE"];
 
 /** What a person calls the owner of a pod of each. */
-const TOP: Partial<Readonly<Record<OwnerKind, string>>> = { foreign: "ConfigMap" };
+const TOP: Partial<Readonly<Record<OwnerKind, string>>> = { foreign: "ConfigMap", static: "Node" };
 
 /** Whom an alert accuses, found on the real API server by the responder, with the rights that are shipped and no more. */
 describe.skipIf(file === undefined)("targets on the real API server under the shipped RBAC", () => {
@@ -60,9 +60,8 @@ describe.skipIf(file === undefined)("targets on the real API server under the sh
     for (const accusation of by) {
       const workload = found(await seen(accusation));
       expect(workload).toMatchObject({ kind: "pod", uid: pod.uid, node, mirror: kind === "static" });
-      const owner = kind === "standalone" || kind === "static" ? null : { kind: TOP[kind] ?? kind, name };
-      if (owner === null) expect(workload.owner).toBeNull();
-      else expect(workload.owner).toMatchObject(owner);
+      if (kind === "standalone") expect(workload.owner).toBeNull();
+      else expect(workload.owner).toMatchObject({ kind: TOP[kind] ?? kind, name: kind === "static" ? node : name });
       expect(await look(workload, stage.cluster, stage.reach.access, signal)).toMatchObject({ kind: "found" });
     }
     for (const wrong of [
