@@ -4,6 +4,8 @@ export interface Ask {
   readonly resource: string;
   readonly path: string;
   readonly body?: unknown;
+  /** A 5xx stands: what cannot be had now is not waited for. */
+  readonly once?: true;
 }
 
 export interface Answer {
