@@ -27,6 +27,9 @@ const WARM_UP = 1;
 const ROUNDS_ALONE = 3;
 
 interface Took {
+  /** Until the last of them was told to go: its DELETE was answered. */
+  readonly toldMs: number;
+  /** Until the last of them was seen gone and has its receipt; of bare calls the same as `toldMs`. */
   readonly wallMs: number;
   readonly cpuMs: number;
   /** Told to go, and not seen gone within respond's 5 s: sweep would look again. */
@@ -40,7 +43,7 @@ interface Round {
   readonly asked: Wire["asked"];
 }
 
-const rate = ({ wallMs }: Took): number => (PODS * 1_000) / wallMs;
+const rate = (ms: number): number => (PODS * 1_000) / ms;
 
 /**
  * Pods deleted per second over bare DELETE calls, as many of them under way at once, on the lab's API server, whose controllers replace them
@@ -60,7 +63,8 @@ export async function k8sActions(): Promise<readonly BenchRow[]> {
     const side = async (ours: readonly ClusterAccess[], round: number): Promise<Round> => {
       const acted = await checked(await whole(), (pods) => responded(pods, plane, ours));
       const called = await checked(await whole(), (pods) => deletedBare(pods, plane, bare, ours.length * BATCH));
-      console.error(`  ${ours.length} at once, round ${round}: ${rate(acted.took).toFixed(1)}/s, bare ${rate(called.took).toFixed(1)}/s`);
+      const rates = [acted.took.toldMs, acted.took.wallMs, called.took.toldMs].map((ms) => `${rate(ms).toFixed(1)}/s`);
+      console.error(`  ${ours.length} at once, round ${round}: told ${rates[0]}, gone ${rates[1]}, bare ${rates[2]}`);
       return { ours: acted.took, bare: called.took, asked: acted.wire.asked };
     };
     const rounds: Round[] = [];
@@ -71,34 +75,41 @@ export async function k8sActions(): Promise<readonly BenchRow[]> {
     const alone: Round[] = [];
     for (let round = 0; round < ROUNDS_ALONE; round++) alone.push(await side(functions.slice(0, 1), round));
     await bare.close();
-    const perSecond = (of: readonly Round[], who: "ours" | "bare"): number => median(of.map((round) => rate(round[who])));
+    const told = (of: readonly Round[], who: "ours" | "bare"): number => median(of.map((round) => rate(round[who].toldMs)));
+    const gone = (of: readonly Round[]): number => median(of.map(({ ours }) => rate(ours.wallMs)));
     const calls = [...(rounds.at(-1)?.asked ?? [])].map(([what, n]) => `${n} ${what}`).join(", ");
-    const setting = `${PODS} pods of ${DEPLOYMENTS} Deployments on KWOK nodes (gone 0.3 s after the DELETE), replaced meanwhile; ledger in memory; median of ${ROUNDS} rounds`;
+    const setting = `${PODS} pods of ${DEPLOYMENTS} Deployments on KWOK nodes, replaced meanwhile; ledger in memory; median of ${ROUNDS} rounds`;
     const unseen = rounds.reduce((sum, { ours }) => sum + ours.unseen, 0);
     return [
       {
         name: "k8s_actions_per_second",
-        value: perSecond(rounds, "ours"),
+        value: told(rounds, "ours"),
         unit: "pods/s",
-        compared: `bare DELETE calls, ${FUNCTIONS * BATCH} at once: ${perSecond(rounds, "bare").toFixed(0)}/s; ${FUNCTIONS} batches of ${BATCH} at once, as deployed; ${setting}; wanted >= 50`,
+        compared: `bare DELETE calls, ${FUNCTIONS * BATCH} at once: ${told(rounds, "bare").toFixed(0)}/s; until the last DELETE is answered, of ${FUNCTIONS} batches of ${BATCH} at once, as deployed; ${setting}; wanted >= 50, or >= 0.5 of bare`,
       },
       {
         name: "k8s_actions_vs_bare",
-        value: median(rounds.map((round) => round.bare.wallMs / round.ours.wallMs)),
+        value: median(rounds.map(({ ours, bare: called }) => called.toldMs / ours.toldMs)),
         unit: "of bare",
-        compared: `the same as a ratio; seen gone: all but ${unseen} of ${PODS * ROUNDS}; ${calls}`,
+        compared: `the same as a ratio; ${calls}`,
       },
       {
         name: "k8s_actions_vs_bare_cpu",
-        value: median(rounds.map((round) => round.bare.cpuMs / round.ours.cpuMs)),
+        value: median(rounds.map(({ ours, bare: called }) => called.cpuMs / ours.cpuMs)),
         unit: "of bare",
-        compared: `the same per CPU second of ours: ${median(rounds.map(({ ours }) => ours.cpuMs / PODS)).toFixed(1)} ms for a pod`,
+        compared: `per CPU second of ours, receipts included: ${median(rounds.map(({ ours }) => ours.cpuMs / PODS)).toFixed(1)} ms for a pod`,
       },
       {
-        name: "k8s_actions_one_function",
-        value: perSecond(alone, "ours"),
+        name: "k8s_gone_per_second",
+        value: gone(rounds),
         unit: "pods/s",
-        compared: `bare DELETE calls, ${BATCH} at once: ${perSecond(alone, "bare").toFixed(0)}/s; one function, one batch of ${BATCH} after the other, each waiting for its last pod to be gone`,
+        compared: `the same until the last is seen gone (KWOK: 0.3 s after its DELETE at least) and has its receipt; not seen within 5 s: ${unseen} of ${PODS * ROUNDS}`,
+      },
+      {
+        name: "k8s_gone_one_function",
+        value: gone(alone),
+        unit: "pods/s",
+        compared: `one function, one batch of ${BATCH} after the other, each until its last pod is seen gone; bare DELETE calls, ${BATCH} at once: ${told(alone, "bare").toFixed(0)}/s`,
       },
     ];
   } finally {
@@ -146,6 +157,8 @@ async function allUp(admin: KubeConfig, namespace: string, farms: readonly strin
     },
     { deadlineMs: 120_000, everyMs: 500 },
   );
+  // They are no part of it, and to select one pod's the server reads all of a namespace: rounds must not grow slower by them.
+  await admin.makeApiClient(CoreV1Api).deleteCollectionNamespacedEvent({ namespace });
   return Array.from({ length: PODS_OF_EACH }, (_, nth) => there.flatMap((pods) => pods[nth] ?? [])).flat();
 }
 
@@ -153,7 +166,7 @@ async function checked(
   pods: readonly LabPod[],
   work: (pods: readonly LabPod[]) => Promise<Took>,
 ): Promise<{ readonly took: Took; readonly wire: Wire }> {
-  let took: Took = { wallMs: 0, cpuMs: 0, unseen: 0 };
+  let took: Took = { toldMs: 0, wallMs: 0, cpuMs: 0, unseen: 0 };
   const wire = await wiretapped(async () => {
     took = await work(pods);
   });
@@ -180,11 +193,13 @@ async function responded(pods: readonly LabPod[], { server, caData }: Plane, fun
       if (batchItemFailures.length > 0) throw new Error(`${batchItemFailures.length} alerts of a batch failed`);
     }
   };
+  const startMs = Date.now();
   const took = await timed(async () => void (await Promise.all(functions.map(one))));
   const receipts = world.bodies<{ readonly receipt: Receipt }>("receipt").map(({ receipt }) => receipt);
   const acted = receipts.filter(({ outcome, evidence }) => (outcome === "done" || outcome === "requested") && evidence.kind === "kept");
   if (acted.length !== pods.length) throw new Error(`${acted.length} of ${pods.length} pods were told to go, with evidence kept`);
-  return { ...took, unseen: acted.filter(({ outcome }) => outcome === "requested").length };
+  const toldMs = Math.max(...acted.map(({ requestedAtMs }) => (requestedAtMs ?? Number.NaN) - startMs));
+  return { ...took, toldMs, unseen: acted.filter(({ outcome }) => outcome === "requested").length };
 }
 
 /** The same items, for a function that meets the others only there. */
@@ -217,5 +232,5 @@ async function timed(work: () => Promise<void>): Promise<Took> {
   await work();
   const wallMs = performance.now() - start;
   const { user, system } = process.cpuUsage(before);
-  return { wallMs, cpuMs: (user + system) / 1_000, unseen: 0 };
+  return { toldMs: wallMs, wallMs, cpuMs: (user + system) / 1_000, unseen: 0 };
 }
