@@ -22,7 +22,7 @@ const PODS = DEPLOYMENTS * PODS_OF_EACH;
 /** As serverless.yml has it (respondConcurrency): so many invocations of respond-kubernetes at once, each with a batch. */
 const FUNCTIONS = 10;
 const ROUNDS = 5;
-const WARM_UP = 1;
+const WARM_UP = 2;
 /** Controllers of the lab make a hundred pods anew in ten seconds: few rounds of what is not compared with the goal. */
 const ROUNDS_ALONE = 3;
 

@@ -131,6 +131,15 @@ describe("a request is repeated, at most twice", () => {
     expect(never.asked).toHaveLength(3);
   });
 
+  test("but not for logs that a kubelet does not give: an offender waits for its evidence", async () => {
+    const { api, asked } = await kube([status(500), ok]);
+    const options = { container: "c", tailLines: 1, limitBytes: 1 };
+    await expect(api.logs(at, options, signal)).rejects.toMatchObject({ code: "kube_unreachable" });
+    expect(asked).toHaveLength(1);
+    const asksForTime = await kube([again(429, "0"), ok]);
+    expect(await asksForTime.api.logs(at, options, signal)).not.toBeNull();
+  });
+
   test("when it reads over a connection that was dead", async () => {
     const { api, asked } = await kube(["hang up", ok]);
     expect((await api.get(POD, "shop", "web-a", signal))?.metadata.uid).toBe("u-1");
