@@ -215,6 +215,27 @@ describe("similar alerts", () => {
     expect(new Set(ports.queue.sent.map(({ dedup }) => dedup)).size).toBe(2);
   });
 
+  test.each([
+    ["name", { "ka.target.name": "other" }],
+    ["namespace", { "ka.target.namespace": "other" }],
+    ["resource", { "ka.target.resource": "roles" }],
+    ["uid", { "jevt.value[/responseObject/metadata/uid]": "22222222-2222-4333-8444-555555555555" }],
+    ["group", { "json.value[/objectRef/apiGroup]": "apps" }],
+  ])("an audit alert about an object of another %s is another message: each object is judged for itself", async (_what, other) => {
+    const about = {
+      "container.id": null,
+      "ka.target.name": "one",
+      "ka.target.namespace": "shop",
+      "ka.target.resource": "configmaps",
+      "jevt.value[/responseObject/metadata/uid]": "11111111-2222-4333-8444-555555555555",
+      "ka.user.name": "mallory",
+    };
+    const of = (fields: object) => alertText({ source: "k8s_audit", fields: { ...about, ...fields } });
+    const { ports } = await run([of({}), of(other), of({ "ka.user.name": "somebody else" })]);
+    expect(ports.queue.sent.map(({ entry }) => entry.count).toSorted()).toEqual([1, 2]);
+    expect(new Set(ports.queue.sent.map(({ dedup }) => dedup)).size).toBe(2);
+  });
+
   test("two containers of one Fargate task, whose ids begin alike, are two messages of one group", async () => {
     const of = (end: string) => alertText({ fields: { "container.id": `${"c".repeat(32)}-${end}` } });
     const { ports } = await run([of("1000000001"), of("1000000002")]);

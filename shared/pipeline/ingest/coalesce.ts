@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Alert, Fields } from "#shared/domain/alert.ts";
+import { type Alert, AUDIT } from "#shared/domain/alert.ts";
 
 /** Older than the policy allows, from the future, or without time: such alerts do not act and never stand for one that may. */
 export type AgeClass = "fresh" | "stale" | "future" | "no time";
@@ -34,9 +34,13 @@ const CLAIMS = [
   "k8s.pod.id",
 ] as const;
 
-function claimsText(fields: Fields): string {
+/** In an audit alert, where one rule speaks of many objects: each is a target of its own, and none stands for another. */
+const OBJECT_CLAIM = /^ka\.(target\.|resp\.name$)|\[\/(objectRef|responseObject\/metadata)\//;
+
+function claimsText({ fields, source }: Alert): string {
+  const keys = source === AUDIT ? Object.keys(fields).filter((key) => OBJECT_CLAIM.test(key)) : CLAIMS;
   let text = "";
-  for (const key of CLAIMS) {
+  for (const key of keys) {
     const value = fields[key];
     if (typeof value === "string") text += ` ${key} ${value}`;
   }
@@ -57,7 +61,7 @@ export function similarText(
   tell: string | null,
 ): string {
   if (cluster === null) return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n`;
-  const subject = subjectText(alert) + claimsText(alert.fields);
+  const subject = subjectText(alert) + claimsText(alert);
   return `${alert.priority} ${age} ${rules.join()} ${because ?? ""}\n${tell ?? ""}\n${cluster}\n${subject.length} ${subject}${alert.rule}`;
 }
 
