@@ -100,7 +100,8 @@ function undoHeadline({ action, outcome, timed }: Receipt): string {
 function endHeadline(outcome: Outcome, thing: string, did: string): string {
   if (outcome === "done") return `Ended when its time was over, the ${thing} that was ${did} is gone`;
   if (outcome === "skipped") return `Its time was over, and the ${thing} that was ${did} was gone`;
-  return `${outcome === "requested" ? "Being" : "NOT"} ended though its time is over: the ${thing} that was ${did}`;
+  if (outcome === "requested") return `Its time is over, ending of the ${thing} that was ${did} requested, not confirmed`;
+  return `NOT ended although its time is over: the ${thing} that was ${did}`;
 }
 
 function outcomeHeadline(receipt: Receipt): string {

@@ -53,7 +53,8 @@ describe("the report is true", () => {
     expect(ended).toContain("Ended when its time was over, the pod that was quarantined is gone");
     expect(ended).not.toContain("To take it back");
     expect(ended).not.toContain("as before");
-    expect(timed("requested", "ended")).toContain("Being ended though its time is over");
+    expect(timed("requested", "ended")).toContain("Its time is over, ending of the pod that was quarantined requested, not confirmed");
+    expect(timed("refused", "ended")).toContain("NOT ended although its time is over");
     const asked = timed("refused", "asked");
     expect(asked).toContain("Your answer is needed, the time of it is over: the pod is still quarantined");
     expect(asked).toMatch(/To end it for good: \s*.*approve .*--action kubernetes:terminate/);

@@ -99,6 +99,46 @@ describe("an isolation whose time is over", () => {
     expect(quarantined(world, pod.uid)).toBeUndefined();
   });
 
+  test.each([
+    ["observe", /no longer enforces/],
+    ["approve", /no longer enforces/],
+  ] as const)("nobody is ended by time when the policy's mode is %s by then: a person is asked, with the reason", async (mode, because) => {
+    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
+    world.policy = { ...world.policy, mode };
+    await passes(world, 2 * HOUR);
+    expect(quarantined(world, pod.uid)).toBeDefined();
+    expect(own(world)).toMatchObject([{ timed: "asked", because: expect.stringMatching(because) }]);
+  });
+
+  test("whom somebody protects by then is not ended, and that is told", async () => {
+    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
+    world.policy = { ...world.policy, protect: { ...world.policy.protect, labels: { keep: "true" } } };
+    const { labels } = world.kubernetes.running().find(({ uid }) => uid === pod.uid) ?? { labels: {} };
+    world.kubernetes.change(pod, { labels: { ...labels, keep: "true" } });
+    await passes(world, 2 * HOUR);
+    expect(quarantined(world, pod.uid)).toBeDefined();
+    expect(own(world)).toMatchObject([
+      { timed: "ended", outcome: "refused", because: expect.stringContaining("the label keep protects it") },
+    ]);
+  });
+
+  test("what a person had to approve is not ended without a person", async () => {
+    const world = new World(
+      policyOf([{ ...shellRule, actions: [{ ...acting("kubernetes:quarantine", { ...QUIET, expires_after: "2h" }), mode: "approve" }] }]),
+    );
+    const pod = world.kubernetes.run();
+    const entry = podEntry(world, { ...pod, containerId: pod.containers[0]?.id ?? "" });
+    await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
+    const { table, clock, telemetry, orders } = world.respondPorts();
+    const [{ incident } = { incident: "" }] = world.bodies<IncidentBody>("incident");
+    await operate({ verb: "approve", incident, action: null, target: null }, ALICE, { table, clock, telemetry, orders }, signal);
+    await passes(world, 60_000);
+    expect(receipts(world)).toMatchObject([{ action: "kubernetes:quarantine", outcome: "done" }]);
+    await passes(world, 2 * HOUR);
+    expect(quarantined(world, pod.uid)).toBeDefined();
+    expect(own(world)).toMatchObject([{ timed: "asked", because: expect.stringContaining("a person approved it") }]);
+  });
+
   test("a person who took it back before is not overruled", async () => {
     const { world, pod, order } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
     const { table, clock, telemetry, orders } = world.respondPorts();

@@ -1,20 +1,17 @@
 import { laneOf, subjectIn } from "#shared/domain/action.ts";
 import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
-import type { IncidentBody } from "#shared/ledger/incident.ts";
-import { iso, unpack } from "#shared/ledger/items.ts";
-import { metaKey, orderKey, SWITCH } from "#shared/ledger/keys.ts";
+import { iso } from "#shared/ledger/items.ts";
+import { orderKey, SWITCH } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import type { ClaimPorts, RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
-import { type Claim, claimOf, keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
-import { leaveReceipt, type OrderOutcome, tried, undo } from "#shared/pipeline/respond/undo.ts";
+import { type Claim, keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
+import { afterwards, behind, leaveReceipt, type OrderOutcome, tried, undo } from "#shared/pipeline/respond/undo.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
-import type { Undoing } from "#shared/playbooks/playbook.ts";
 import type { Write } from "#shared/ports/table.ts";
 
 /** While the kill switch is on, nobody is ended by time: looked at again after this. */
 const PAUSED_MS = 10 * 60_000;
-const AGAIN_MS = 60_000;
 
 /** The order that ends an action when the policy's time for it is over; written with the receipt that says it was done. */
 export async function expiryWrites(
@@ -28,8 +25,8 @@ export async function expiryWrites(
   if (afterMs === null || (outcome !== "done" && outcome !== "requested" && outcome !== "unknown")) return [];
   const key = keyOfReceipt({ action, ...subjectOf(claim) });
   const there = await table.get(orderKey(incident, "expire", target, key), signal);
-  // It was done anew: the time begins anew.
   if (there !== null && readOrder(there).state === "given") return [];
+  // One that was carried before: it was done anew, and the time begins anew.
   const nowMs = clock.now();
   const order: OrderBody = {
     verb: "expire",
@@ -55,27 +52,20 @@ export async function expiryWrites(
 
 /** What is due by time: taken back, ended, or asked about, as the playbook says. Never returns an offender to service. */
 export async function expire(order: OrderBody, ports: RespondPorts, signal: AbortSignal): Promise<OrderOutcome> {
-  const { table, clock } = ports;
-  const meta = await table.get(metaKey(order.incident), signal);
-  const about = meta === null ? null : unpack<IncidentBody>(meta, "incident");
-  const claimed = async () => (about === null ? null : await claimOf(about, order.target, order.key, table, signal));
-  const held = await claimed();
-  if (held === null) return { because: "there is no such action (any more)", againAtMs: null };
+  const found = await behind(order, ports, signal);
+  if (!("held" in found)) return found;
+  const { held, again } = found;
   const { claim } = held;
-  const { expiry, undo: undoing } = playbooks[claim.action];
+  const { expiry } = playbooks[claim.action];
   const afterMs = expiry?.afterMs(claim.plan) ?? null;
   if (expiry === undefined || afterMs === null) return { because: "it does not expire", againAtMs: null };
-  if (claim.state === "undone") return { because: "it was taken back before its time was over", againAtMs: null };
-  if (claim.state === "failed" || claim.state === "refused") return { because: `it was not done (${claim.state})`, againAtMs: null };
-  if (claim.state === "executing") return { because: "the action is still under way", againAtMs: clock.now() + AGAIN_MS };
-  if (expiry.by === "undo") {
-    if (!undoing.possible) throw new Error(`${claim.action} expires by an undo that it does not have`);
-    return await undo(order, ports, signal, "undone");
-  }
-  if (expiry.by(claim.plan) === "ask") return await ask(order, claim, afterMs, ports, signal);
+  if (expiry.by === "undo") return await undo(order, ports, signal, "undone");
+  if (expiry.by(claim.plan) === "ask") return await ask(order, claim, afterMs, "a person decides", ports, signal);
+  const objection = await objectionToEnd(order, ports, signal);
+  if (objection !== null) return await ask(order, claim, afterMs, objection, ports, signal);
   // A pause stops what ends somebody, by time too.
-  if (!(await table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok)
-    return { because: "its time is over, and the kill switch is on, or cannot be read", againAtMs: clock.now() + PAUSED_MS };
+  if (!(await ports.table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok)
+    return { because: "its time is over, and the kill switch is on, or cannot be read", againAtMs: ports.clock.now() + PAUSED_MS };
   const { end } = expiry;
   if (end === undefined) throw new Error(`${claim.action} says that it ends by time, and not how`);
   const reach = reachOf(claim.cluster, ports);
@@ -83,25 +73,38 @@ export async function expire(order: OrderBody, ports: RespondPorts, signal: Abor
     reach === null
       ? ({ kind: "failed", because: `cluster ${claim.cluster} is no longer in falco-responder.yml` } as const)
       : await tried(() => end(claim.plan, claim.kept ?? {}, reach, signal));
-  await leaveReceipt(order, held, claimed, seen, ports, signal, "ended");
+  await leaveReceipt(order, held, again, seen, ports, signal, "ended");
   ports.telemetry.count("Expired", 1, { action: claim.action, outcome: seen.kind });
-  return { because: seen.because, againAtMs: againAt(seen, clock.now()) };
+  return afterwards(seen, ports.clock.now());
 }
 
-const againAt = (seen: Undoing | { readonly kind: "failed" }, nowMs: number): number | null => {
-  if (seen.kind === "early") return seen.notBeforeMs;
-  return seen.kind === "requested" ? nowMs + AGAIN_MS : null;
-};
+/** Why time alone must not end anybody now; null: it may. Who had to say yes to the isolation is asked about its end, too. */
+async function objectionToEnd(
+  { incident, target, key }: OrderBody,
+  { table, policy }: RespondPorts,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (policy.mode !== "enforce") return "the policy no longer enforces, so a person decides";
+  const approval = await table.get(orderKey(incident, "approve", target, key), signal);
+  return approval === null ? null : "a person approved it, so a person decides about its end";
+}
 
 /** People decide: a question to terminate the target, which stays as it is; asked again when as much time has passed again. */
-async function ask(order: OrderBody, claim: Claim, afterMs: number, ports: RespondPorts, signal: AbortSignal): Promise<OrderOutcome> {
+async function ask(
+  order: OrderBody,
+  claim: Claim,
+  afterMs: number,
+  why: string,
+  ports: RespondPorts,
+  signal: AbortSignal,
+): Promise<OrderOutcome> {
   const { table, clock, policy } = ports;
   const { incident, target } = order;
   const nowMs = clock.now();
   const action = { action: "kubernetes:terminate", params: {}, mode: "approve", evidence: "best-effort" } as const;
   const earlier = await table.get(orderKey(incident, "approve", target, action.action), signal);
   const state = earlier === null ? null : readOrder(earlier).state;
-  const because = `its time was over at ${iso(order.atMs)}: it stays as it is until a person decides`;
+  const because = `its time was over at ${iso(order.atMs)}: ${why}, and it stays as it is until then`;
   const again = { because, againAtMs: nowMs + afterMs };
   if (state === "awaiting" || state === "given") return again;
   const question: OrderBody = {

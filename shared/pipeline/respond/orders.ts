@@ -43,9 +43,9 @@ export async function carryOrder(incident: string, item: string, ports: RespondP
 }
 
 const CARRY: Readonly<Record<OrderBody["verb"], (order: OrderBody, ports: RespondPorts, signal: AbortSignal) => Promise<OrderOutcome>>> = {
-  approve: (order, ports, signal) => approved(order, ports, signal),
-  undo: (order, ports, signal) => undo(order, ports, signal),
-  expire: (order, ports, signal) => expire(order, ports, signal),
+  approve: approved,
+  undo,
+  expire,
 };
 
 /** The target is looked at again, now: what was planned for somebody else, or for what is protected since, is not done. */

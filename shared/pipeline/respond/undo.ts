@@ -36,6 +36,23 @@ const RECEIPT: Readonly<Record<Seen["kind"], ReceiptOutcome>> = {
   failed: "failed",
 };
 
+/** The claim behind an order, and how it is read again; or why nothing can be done about it (now). */
+export async function behind(
+  { incident, target, key }: OrderBody,
+  { table, clock }: RespondPorts,
+  signal: AbortSignal,
+): Promise<{ readonly held: Held; readonly again: () => Promise<Held | null> } | OrderOutcome> {
+  const meta = await table.get(metaKey(incident), signal);
+  const about = meta === null ? null : unpack<IncidentBody>(meta, "incident");
+  const again = async (): Promise<Held | null> => (about === null ? null : await claimOf(about, target, key, table, signal));
+  const held = await again();
+  if (held === null) return over("there is no such action to take back");
+  const { state } = held.claim;
+  if (state === "undone") return over("it was taken back before");
+  if (state === "executing") return { because: "the action is still under way", againAtMs: clock.now() + AGAIN_MS };
+  return state === "failed" || state === "refused" ? over(`the action was not done (${state})`) : { held, again };
+}
+
 /** Takes back what a claim did, as far as it is still as we made it, and leaves a receipt of its own. */
 export async function undo(
   order: OrderBody,
@@ -43,24 +60,22 @@ export async function undo(
   signal: AbortSignal,
   timed: Receipt["timed"] | null = null,
 ): Promise<OrderOutcome> {
-  const { table, clock } = ports;
-  const { incident, target, key } = order;
-  const meta = await table.get(metaKey(incident), signal);
-  const about = meta === null ? null : unpack<IncidentBody>(meta, "incident");
-  const claimed = async (): Promise<Held | null> => (about === null ? null : await claimOf(about, target, key, table, signal));
-  const held = await claimed();
-  if (held === null) return over("there is no such action to take back");
+  const found = await behind(order, ports, signal);
+  if (!("held" in found)) return found;
+  const { held, again } = found;
   const { claim } = held;
   const playbook = playbooks[claim.action];
-  if (claim.state === "undone") return over("it was taken back before");
-  if (claim.state === "executing") return { because: "the action is still under way", againAtMs: clock.now() + AGAIN_MS };
-  if (claim.state === "failed" || claim.state === "refused") return over(`the action was not done (${claim.state})`);
   if (!playbook.undo.possible) return over(playbook.undo.because);
   const seen = await takenBack(claim, playbook.undo, ports, signal);
-  await leaveReceipt(order, held, claimed, seen, ports, signal, timed);
+  await leaveReceipt(order, held, again, seen, ports, signal, timed);
   ports.telemetry.count("Undone", 1, { action: claim.action, outcome: seen.kind });
+  return afterwards(seen, ports.clock.now());
+}
+
+/** early or requested: looked at again then; else that was all. */
+export function afterwards(seen: Seen, nowMs: number): OrderOutcome {
   if (seen.kind === "early") return { because: seen.because, againAtMs: seen.notBeforeMs };
-  return seen.kind === "requested" ? { because: seen.because, againAtMs: clock.now() + AGAIN_MS } : over(seen.because);
+  return seen.kind === "requested" ? { because: seen.because, againAtMs: nowMs + AGAIN_MS } : over(seen.because);
 }
 
 /** What cannot be done at all is an answer, too: thrown, it would come back for ever and nobody would hear of it. */

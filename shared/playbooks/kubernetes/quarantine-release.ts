@@ -66,13 +66,22 @@ function comeback({ uid, labels, annotations }: PodFacts, former: Former) {
   };
 }
 
-/** Ends the pod, then its policy: while its containers stop, it stays cut off. Not when somebody released it meanwhile. */
-export async function endOffender(at: PodAt, policy: OurPolicy, api: KubernetesApi, signal: AbortSignal): Promise<Undoing> {
+/** Ends the pod, then its policy: while its containers stop, it stays cut off. Not when somebody released it, or protects it, meanwhile. */
+export async function endOffender(
+  at: PodAt,
+  policy: OurPolicy,
+  spared: (pod: PodFacts) => string | null,
+  api: KubernetesApi,
+  signal: AbortSignal,
+): Promise<Undoing> {
   const object = await podNow(at, api, signal);
   if (object !== null) {
     const pod = podFacts(object);
     if (pod.labels[QUARANTINE] !== at.uid)
       return { kind: "changed", because: "somebody released the pod from quarantine since: it was not deleted" };
+    const protectedBy = spared(pod);
+    if (protectedBy !== null && pod.deletionTimestamp === null)
+      return { kind: "changed", because: `it was protected since (${protectedBy}): it stays quarantined` };
     if (pod.deletionTimestamp === null) {
       // 0 would force it: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-forced
       const answer = await api.delete(POD, at, { graceSeconds: 1 }, signal);

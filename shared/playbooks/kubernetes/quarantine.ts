@@ -138,9 +138,10 @@ export const quarantine: Playbook = {
       return lasts;
     },
     by: ({ params }) => (params["on_expiry"] === "ask" ? "ask" : "end"),
-    async end(plan, kept, { cluster, access }, signal) {
+    async end(plan, kept, { cluster, access, protection }, signal) {
       const at = podOf(plan, NAME);
-      return await endOffender(at, quarantinePolicy(variantOf(kept), at), await access.kubernetes(cluster), signal);
+      const spared = ({ labels, annotations }: PodFacts) => protection({ ...at, labels, annotations });
+      return await endOffender(at, quarantinePolicy(variantOf(kept), at), spared, await access.kubernetes(cluster), signal);
     },
   },
 };
