@@ -1,4 +1,5 @@
-import type { ActionName } from "#shared/domain/action.ts";
+import { type ActionName, subjectIn } from "#shared/domain/action.ts";
+import type { Params } from "#shared/domain/policy.ts";
 
 /**
  * done: verified in the world. requested: accepted, not yet confirmed. skipped: nothing was left to do.
@@ -31,6 +32,12 @@ export interface Receipt {
   readonly undoing?: true;
   /** With `undoing`: nobody asked, its time was over. ended: the offender was ended, not let go. asked: people are asked what is to become of it. */
   readonly timed?: "undone" | "ended" | "asked";
+}
+
+/** What a receipt of this action has beside its name. */
+export function toldApart({ action, params }: { readonly action: ActionName; readonly params: Params }): Pick<Receipt, "subject"> {
+  const subject = subjectIn(action, params);
+  return subject === null ? {} : { subject };
 }
 
 export type Evidence =

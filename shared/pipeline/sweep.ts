@@ -66,8 +66,8 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
   });
-  const leftovers = await lookForLeftovers(ports, signal);
   const notes = await sending;
+  const leftovers = await lookForLeftovers(ports, signal);
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
   const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, leftovers, troubles };

@@ -1,13 +1,13 @@
 import { actionKey, laneOf } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
+import { type Evidence, type Outcome, toldApart } from "#shared/domain/receipt.ts";
 import { isFinalClaim, standing, takenOver } from "#shared/ledger/claim.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { iso, unpack } from "#shared/ledger/items.ts";
 import { claimKey, hashOf, metaKey, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
 import { spend } from "#shared/pipeline/respond/budgets.ts";
-import { carryOut, subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
+import { carryOut } from "#shared/pipeline/respond/carry-out.ts";
 import { keepEvidence } from "#shared/pipeline/respond/evidence.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
@@ -210,17 +210,12 @@ async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: Respon
     verifiedAtMs: null,
     undo: undoOf(playbooks[action], null),
     evidence: { kind: "none" },
-    ...ofFunction(claim.plan),
+    ...toldApart(claim.plan),
   } as const;
   const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "final", claim: null } as const;
   await settle(settlement, ports, signal);
   return "already";
 }
-
-const ofFunction = (plan: Pick<Plan, "action" | "params">): Pick<Receipt, "subject"> => {
-  const subject = subjectOfPlan(plan);
-  return subject === null ? {} : { subject };
-};
 
 /** Nothing was touched. No claim is left behind: a later alert may act when the reason is gone. */
 async function hold(
@@ -243,7 +238,7 @@ async function hold(
     verifiedAtMs: null,
     undo: undoOf(playbooks[action.action], null),
     evidence,
-    ...ofFunction(action),
+    ...toldApart(action),
   } as const;
   ports.telemetry.warn("An action is held before its claim", { incident, action: action.action, because });
   ports.telemetry.count("Actions", 1, { action: action.action, outcome: "held" });

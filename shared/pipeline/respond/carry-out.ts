@@ -8,7 +8,7 @@ import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Claim, type Held, settle, storeClaim, tellingOf } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
-import { type Kept, type Plan, type Reach, undoOf, type Verification } from "#shared/playbooks/playbook.ts";
+import { type Kept, type Reach, undoOf, type Verification } from "#shared/playbooks/playbook.ts";
 
 /** respond looks so long whether it is done; after that sweep looks. */
 const WATCH_MS = 5_000;
@@ -164,7 +164,7 @@ export async function end(
     because,
     verifiedAtMs,
     undoOf(playbooks[claim.action], touched ? keptOf(next) : null),
-    subjectOfPlan(claim.plan),
+    subjectIn(claim.action, claim.plan.params),
   );
   const { incident, alert, channels } = claim;
   const also = () => expiryWrites(next, outcome, ports, signal);
@@ -175,9 +175,6 @@ export async function end(
     ports.telemetry.latency("FalcoToVerified", verifiedAtMs - claim.alertAtMs, { action: claim.action });
   return outcome;
 }
-
-/** aws:invoke-lambda: the function; null for those of which a target has one each. */
-export const subjectOfPlan = ({ action, params }: Pick<Plan, "action" | "params">): string | null => subjectIn(action, params);
 
 async function paused({ table }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   return !(await table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok;

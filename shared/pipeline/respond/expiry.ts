@@ -1,11 +1,11 @@
-import { laneOf, subjectIn } from "#shared/domain/action.ts";
-import type { Outcome, Receipt } from "#shared/domain/receipt.ts";
+import { actionKey, laneOf } from "#shared/domain/action.ts";
+import { type Outcome, type Receipt, toldApart } from "#shared/domain/receipt.ts";
 import { iso } from "#shared/ledger/items.ts";
 import { orderKey, SWITCH } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import type { ClaimPorts, RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
-import { type Claim, keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
+import { type Claim, settle } from "#shared/pipeline/respond/settle.ts";
 import { afterwards, behind, leaveReceipt, type OrderOutcome, tried, undo } from "#shared/pipeline/respond/undo.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import type { Write } from "#shared/ports/table.ts";
@@ -23,7 +23,7 @@ export async function expiryWrites(
   const { plan, action, incident, target } = claim;
   const afterMs = playbooks[action].expiry?.afterMs(plan) ?? null;
   if (afterMs === null || (outcome !== "done" && outcome !== "requested" && outcome !== "unknown")) return [];
-  const key = keyOfReceipt({ action, ...subjectOf(claim) });
+  const key = actionKey(action, plan.params);
   const there = await table.get(orderKey(incident, "expire", target, key), signal);
   if (there !== null && readOrder(there).state === "given") return [];
   // One that was carried before: it was done anew, and the time begins anew.
@@ -132,13 +132,8 @@ async function ask(
     evidence: { kind: "none" },
     undoing: true,
     timed: "asked",
-    ...subjectOf(claim),
+    ...toldApart(claim.plan),
   };
   await settle({ receipt, incident, alert: claim.alert, channels: claim.channels, telling: "final", claim: null, along }, ports, signal);
   return again;
 }
-
-const subjectOf = ({ action, plan }: Claim): Pick<Receipt, "subject"> => {
-  const subject = subjectIn(action, plan.params);
-  return subject === null ? {} : { subject };
-};

@@ -1,6 +1,5 @@
-import { subjectIn } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import type { Receipt, Outcome as ReceiptOutcome } from "#shared/domain/receipt.ts";
+import { type Receipt, type Outcome as ReceiptOutcome, toldApart } from "#shared/domain/receipt.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { metaKey } from "#shared/ledger/keys.ts";
@@ -114,7 +113,6 @@ export async function leaveReceipt(
   let held: Held | null = first;
   for (let attempt = 1; attempt <= ATTEMPTS && held !== null; attempt++) {
     const { claim }: Held = held;
-    const subject = subjectIn(claim.action, claim.plan.params);
     const receipt: Receipt = {
       action: claim.action,
       target,
@@ -126,7 +124,7 @@ export async function leaveReceipt(
       evidence: { kind: "none" },
       undoing: true,
       ...(timed === null ? {} : { timed }),
-      ...(subject === null ? {} : { subject }),
+      ...toldApart(claim.plan),
     };
     const next = isOver ? { held, next: { ...claim, state: "undone" as const } } : null;
     const settlement = { receipt, incident, alert: claim.alert, channels: claim.channels, telling, claim: next } as const;

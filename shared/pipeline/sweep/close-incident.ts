@@ -1,10 +1,9 @@
 import { actionKey } from "#shared/domain/action.ts";
-import { isFinal, type Receipt } from "#shared/domain/receipt.ts";
+import { isFinal, type Receipt, toldApart } from "#shared/domain/receipt.ts";
 import { type AlertBody, closeDueMs, closed, type IncidentBody, type ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { incidentPk, metaKey } from "#shared/ledger/keys.ts";
 import { readOrder } from "#shared/ledger/order.ts";
-import { subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
@@ -53,7 +52,6 @@ async function settleForgotten(incident: string, receipts: readonly Receipt[], p
       const key = `${actionKey(action, params)} ${target}`;
       if (settled.has(key)) continue;
       settled.add(key);
-      const subject = subjectOfPlan({ action, params });
       const receipt: Receipt = {
         action,
         target,
@@ -63,7 +61,7 @@ async function settleForgotten(incident: string, receipts: readonly Receipt[], p
         verifiedAtMs: null,
         undo: undoOf(playbooks[action], null),
         evidence: { kind: "none" },
-        ...(subject === null ? {} : { subject }),
+        ...toldApart({ action, params }),
       };
       await settle({ receipt, incident, alert: alert.id, channels, telling: "final", claim: null }, ports, signal);
     }

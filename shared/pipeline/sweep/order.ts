@@ -1,8 +1,7 @@
-import type { Receipt } from "#shared/domain/receipt.ts";
+import { type Receipt, toldApart } from "#shared/domain/receipt.ts";
 import { iso } from "#shared/ledger/items.ts";
 import { hashOf } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
-import { subjectOfPlan } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
@@ -42,7 +41,6 @@ export const sendOrder = (order: OrderBody, orders: Orders, signal: AbortSignal)
 
 async function tellExpired(order: OrderBody, along: Write, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   const { action, params } = order.action;
-  const subject = subjectOfPlan({ action, params });
   const receipt: Receipt = {
     action,
     target: order.target,
@@ -52,7 +50,7 @@ async function tellExpired(order: OrderBody, along: Write, ports: ClaimPorts, si
     verifiedAtMs: null,
     undo: undoOf(playbooks[action], null),
     evidence: { kind: "none" },
-    ...(subject === null ? {} : { subject }),
+    ...toldApart({ action, params }),
   };
   const { incident, alert, channels, askedAtMs } = order;
   return await settle({ receipt, incident, alert, channels, telling: "held", claim: null, askedAtMs, along }, ports, signal);
