@@ -141,7 +141,7 @@ export interface Expiry {
   afterMs(plan: Plan): number | null;
   /** "undo": what `undo.run` does. "ask": people are asked whether to terminate the target. */
   readonly by: "undo" | ((plan: Plan) => "ask" | "end");
-  /** For "end": ends the offender, and takes away what the action made. Repeated at will. */
+  /** For "end": ends the offender unless it is protected by now, and takes away what the action made. Repeated at will. */
   end?(plan: Plan, kept: Kept, reach: Reach, signal: AbortSignal): Promise<Undoing>;
 }
 
