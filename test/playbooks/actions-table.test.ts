@@ -5,6 +5,7 @@ import { playbooks } from "#shared/playbooks/index.ts";
 import type { Params, Right } from "#shared/playbooks/playbook.ts";
 import { never } from "./builders.ts";
 import { EcsStage, occasion, QUARANTINE } from "./ecs-stage.ts";
+import { namesIn, type Row, tableOf } from "./page-tables.ts";
 
 const text = readFileSync(new URL("../../docs/ecs-actions.md", import.meta.url), "utf8");
 
@@ -50,24 +51,8 @@ async function answerOf(name: ActionName, place: Place): Promise<Answer> {
   return { kind: "acts", isStopped, isSpared: /NOT cut, and the offender is one/.test(preparation.remarks.join()) };
 }
 
-type Row = Readonly<Record<string, string>>;
-
-/** The table whose second column has this name, by its column names. */
-function tableOf(document: string, second: string): readonly Row[] {
-  const lines = document.split("\n");
-  const start = lines.findIndex((line) => line.startsWith(`| action | ${second} |`));
-  const cells = (line = ""): readonly string[] =>
-    line
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim());
-  const names = cells(lines[start]);
-  const length = lines.slice(start).findIndex((line) => !line.startsWith("|"));
-  return lines.slice(start + 2, start + length).map((line) => Object.fromEntries(cells(line).map((cell, n) => [names[n] ?? "", cell])));
-}
-
 const nameIn = ({ action = "" }: Row): string => action.replaceAll("`", "");
-const named = (cell = ""): readonly string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name).toSorted();
+const named = (cell = ""): readonly string[] => namesIn(cell).toSorted();
 const rightsOf = (rights: readonly Right[]): readonly string[] => [...new Set(rights.flatMap(({ actions }) => actions))].toSorted();
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 

@@ -6,27 +6,11 @@ import { declared, granted } from "../../../infra/rbac/declared.ts";
 import { FEATURE_OF, FEATURES, isKubernetes, KUBERNETES_ACTIONS, type KubernetesAction } from "../../../infra/rbac/features.ts";
 import { grantsOf, isRead, said } from "../../../infra/rbac/rules.ts";
 import { paramsProblem } from "../../../packaging/action-params.ts";
+import { namesIn, type Row, tableOf } from "../page-tables.ts";
 
 const text = readFileSync(new URL("../../../docs/kubernetes-actions.md", import.meta.url), "utf8");
 const policy = readFileSync(new URL("../../../docs/policy.md", import.meta.url), "utf8");
 
-type Row = Readonly<Record<string, string>>;
-
-/** The table whose second column has this name, by its column names. */
-function tableOf(document: string, second: string): readonly Row[] {
-  const lines = document.split("\n");
-  const start = lines.findIndex((line) => line.startsWith(`| action | ${second} |`));
-  const cells = (line = ""): readonly string[] =>
-    line
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim());
-  const names = cells(lines[start]);
-  const length = lines.slice(start).findIndex((line) => !line.startsWith("|"));
-  return lines.slice(start + 2, start + length).map((line) => Object.fromEntries(cells(line).map((cell, n) => [names[n] ?? "", cell])));
-}
-
-const namesIn = (cell = ""): readonly string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
 const yes = (is: boolean): string => (is ? "yes" : "no");
 
 /** Whose rights it takes to change what it changes: observe alone when it only reads. */
