@@ -3,11 +3,12 @@
  * Calico's) is asked for like any other. Every method throws PipelineError `kube_*` when the server cannot be asked or does not let us, and may
  * be repeated at will. `kind`s that are not served (a CRD that is not installed) are data, never an error.
  */
-export interface KubernetesApi {
-  /** Null: no such object now, or no such kind. */
-  get(kind: Kind, namespace: string | null, name: string, signal: AbortSignal): Promise<KubeObject | null>;
-  /** All pages. Null: the kind is not served here. */
-  list(kind: Kind, where: Where, signal: AbortSignal): Promise<readonly KubeObject[] | null>;
+export interface KubernetesApi extends KubernetesReads {
+  /**
+   * An answer that is at most a second old will do, if this invocation (its signal) has one: for what is told and kept, and for what the server
+   * itself looks at again when it is written. Never for what others may have changed in answer to us.
+   */
+  readonly recent: KubernetesReads;
   /** `dryRun`: authorised, validated and admitted by the server, and not stored. */
   create(kind: Kind, object: NewObject, options: WriteOptions, signal: AbortSignal): Promise<Created>;
   /** JSON Patch (RFC 6902). A `test` that fails is `conflict`: nothing was changed. */
@@ -19,6 +20,16 @@ export interface KubernetesApi {
   /** The last lines that a container logged; `previous`: of the one before the last restart. Null: there is none (any more). */
   logs(at: At, options: LogOptions, signal: AbortSignal): Promise<string | null>;
 }
+
+export interface KubernetesReads {
+  /** Null: no such object now, or no such kind. */
+  get(kind: Kind, namespace: string | null, name: string, signal: AbortSignal): Promise<KubeObject | null>;
+  /** All pages. Null: the kind is not served here. */
+  list(kind: Kind, where: Where, signal: AbortSignal): Promise<readonly KubeObject[] | null>;
+}
+
+/** An API server that remembers nothing. */
+export type DirectApi = Omit<KubernetesApi, "recent">;
 
 /** By its REST path. https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris */
 export interface Kind {

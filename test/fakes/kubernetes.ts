@@ -5,6 +5,7 @@ import type {
   Created,
   Deleted,
   DeleteOptions,
+  DirectApi,
   Evicted,
   EvictOptions,
   Kind,
@@ -28,7 +29,7 @@ import { hasFields, selects } from "./kubernetes/selectors.ts";
 
 export { key } from "./kubernetes/cluster.ts";
 
-type Method = keyof KubernetesApi;
+type Method = keyof DirectApi;
 
 /** A call in RBAC's terms. */
 export interface Request {
@@ -47,6 +48,7 @@ const SCALED: readonly Kind[] = [kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.STAT
 
 /** The API server of one cluster, in memory. `deleted` counts what a delete or an eviction of a pod really changed. */
 export class FakeKubernetes extends FakeCluster implements KubernetesApi {
+  readonly recent = this;
   readonly calls: Method[] = [];
   readonly requests: Request[] = [];
   readonly deleteCalls: { readonly uid: string; readonly graceSeconds: number }[] = [];

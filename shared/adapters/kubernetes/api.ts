@@ -2,7 +2,8 @@ import { printable } from "#shared/adapters/aws-error.ts";
 import type { Answer, Ask } from "#shared/adapters/kubernetes/ask.ts";
 import { type Access, address, bearerIdentity } from "#shared/adapters/kubernetes/endpoint.ts";
 import { statusError } from "#shared/adapters/kubernetes/errors.ts";
-import { collectionPath, objectPath, placed, query, resourceName, selectors } from "#shared/adapters/kubernetes/paths.ts";
+import { collectionPath, objectPath, POD, placed, query, resourceName, selectors } from "#shared/adapters/kubernetes/paths.ts";
+import { withRecent } from "#shared/adapters/kubernetes/recent.ts";
 import {
   areBudgets,
   asRecord,
@@ -28,7 +29,6 @@ export interface Connection {
   readonly token: TokenSource;
 }
 
-const POD: Kind = { group: "", version: "v1", resource: "pods", kind: "Pod", namespaced: true };
 const PAGE = 250;
 const PAGES_MAX = 100;
 const LIST_MAX = 64 * 1024 * 1024;
@@ -75,7 +75,7 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
     return now === null ? "gone" : now.metadata.uid === at.uid ? now : "conflict";
   };
 
-  return {
+  return withRecent({
     get,
 
     async list(kind, where, signal) {
@@ -197,7 +197,7 @@ export function openApi(cluster: string, access: Access): KubernetesApi {
       if (answer.status === 204 || isLogless(answer, statusIn(answer.text))) return null;
       throw failure(ask, answer);
     },
-  };
+  });
 }
 
 /** What was not stored has no version. */

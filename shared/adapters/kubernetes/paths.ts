@@ -1,5 +1,7 @@
 import type { At, Kind, Where } from "#shared/ports/kubernetes.ts";
 
+export const POD: Kind = { group: "", version: "v1", resource: "pods", kind: "Pod", namespaced: true };
+
 /** What the server takes as one segment of a path: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names */
 const SEGMENT = /^(?!\.{1,2}$)[^/%\s]{1,253}$/;
 

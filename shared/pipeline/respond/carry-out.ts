@@ -115,13 +115,13 @@ async function watch(held: Held, reach: Reach, ports: ClaimPorts, signal: AbortS
   const { clock } = ports;
   const untilMs = clock.now() + WATCH_MS;
   for (;;) {
+    const nowMs = clock.now();
+    // All who watch look at the same moments: what they ask goes out in one call.
+    await clock.sleep(BETWEEN_LOOKS_MS - (nowMs % BETWEEN_LOOKS_MS), signal);
     const seen = await verifyCalmly(held, reach, signal);
     if (seen.kind === "done") return await endAs(held, seen, ports, signal);
     if (seen.kind === "failed") return await endAs(held, seen, ports, signal);
-    const nowMs = clock.now();
-    if (nowMs + BETWEEN_LOOKS_MS > untilMs) return await end(held, "requested", seen.because, null, ports, signal);
-    // All who watch look at the same moments: what they ask goes out in one call.
-    await clock.sleep(BETWEEN_LOOKS_MS - (nowMs % BETWEEN_LOOKS_MS), signal);
+    if (clock.now() + BETWEEN_LOOKS_MS > untilMs) return await end(held, "requested", seen.because, null, ports, signal);
   }
 }
 

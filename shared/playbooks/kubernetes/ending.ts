@@ -81,7 +81,8 @@ export type Rehearsal = (api: KubernetesApi) => Promise<Extract<Preparation, { r
 /** Looks at the pod as it is now and at what it would leave behind, and asks the server whether it would end it. */
 export async function prepareToEnd(plan: Plan, rehearse: Rehearsal, { cluster, access }: Reach, signal: AbortSignal): Promise<Preparation> {
   const api = await access.kubernetes(cluster);
-  const found = await podNow(podIn(plan), api, signal);
+  // The rehearsal and the delete itself are told the uid.
+  const found = await podNow(podIn(plan), api.recent, signal);
   if (found === null) return { kind: "nothing", because: "the pod is gone" };
   const pod = podFacts(found);
   if (isMirror(pod)) return { kind: "refused", because: MIRRORS };

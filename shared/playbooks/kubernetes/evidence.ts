@@ -90,7 +90,7 @@ export async function podEvidence(pod: PodWorkload, reach: Reach, signal: AbortS
     missing,
   };
   const api = await part("API server", () => reach.access.kubernetes(reach.cluster));
-  const found = api === null ? null : await part("pod", () => podNow(pod, api, signal));
+  const found = api === null ? null : await part("pod", () => podNow(pod, api.recent, signal));
   if (api === null || found === null) {
     if (missing.length === 0) missing.push("pod: it is gone");
     return nothing;
@@ -106,8 +106,8 @@ export async function podEvidence(pod: PodWorkload, reach: Reach, signal: AbortS
   };
   const facts = podFacts(found);
   const [node, owners, events, networkPolicies, logs] = await Promise.all([
-    part("node", async () => (facts.node === null ? null : await api.get(NODE, null, facts.node, signal))),
-    part("owners", () => ownersOf(facts.controller, facts.namespace, api, signal)),
+    part("node", async () => (facts.node === null ? null : await api.recent.get(NODE, null, facts.node, signal))),
+    part("owners", () => ownersOf(facts.controller, facts.namespace, api.recent, signal)),
     part("events", () => eventsOf(facts, api, signal)),
     part("network policies", () => policiesOf(facts, api, signal)),
     logsOf(pod, found, api, part, missing, signal),
@@ -147,7 +147,7 @@ async function eventsOf({ namespace, uid }: PodFacts, api: KubernetesApi, signal
 }
 
 async function policiesOf({ namespace, labels }: PodFacts, api: KubernetesApi, signal: AbortSignal): Promise<readonly string[]> {
-  const found = (await api.list(NETWORK_POLICY, { namespace }, signal)) ?? [];
+  const found = (await api.recent.list(NETWORK_POLICY, { namespace }, signal)) ?? [];
   return found
     .filter(({ spec }) => selects(spec?.["podSelector"], labels))
     .map(({ metadata }) => metadata.name)

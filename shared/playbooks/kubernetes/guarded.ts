@@ -1,7 +1,7 @@
 import { PipelineError } from "#shared/domain/error.ts";
 import { type PodFacts, podFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import { POD } from "#shared/playbooks/kubernetes/kinds.ts";
-import type { Kind, KubeObject, KubernetesApi, PatchOperation } from "#shared/ports/kubernetes.ts";
+import type { Kind, KubeObject, KubernetesApi, KubernetesReads, PatchOperation } from "#shared/ports/kubernetes.ts";
 
 /** Rounds of reading and writing when others write the same object meanwhile. */
 const ROUNDS = 5;
@@ -13,7 +13,7 @@ export interface PodAt {
 }
 
 /** The pod as it is now; null: it is gone, and another one may have its name. */
-export async function podNow({ namespace, name, uid }: PodAt, api: KubernetesApi, signal: AbortSignal): Promise<KubeObject | null> {
+export async function podNow({ namespace, name, uid }: PodAt, api: KubernetesReads, signal: AbortSignal): Promise<KubeObject | null> {
   const found = await api.get(POD, namespace, name, signal);
   return found?.metadata.uid === uid ? found : null;
 }

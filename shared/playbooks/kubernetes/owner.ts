@@ -1,7 +1,7 @@
 import type { Owner } from "#shared/domain/workload.ts";
 import { controllerOf } from "#shared/playbooks/kubernetes/facts.ts";
 import { CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, REPLICA_SET, STATEFUL_SET } from "#shared/playbooks/kubernetes/kinds.ts";
-import type { Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
+import type { Kind, KubeObject, KubernetesReads } from "#shared/ports/kubernetes.ts";
 
 /** Owners that we know how to read. A kind of the same name in another group is foreign. */
 const KNOWN: readonly Kind[] = [REPLICA_SET, DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB];
@@ -20,7 +20,7 @@ export interface Hop {
 export async function ownersOf(
   controller: Owner | null,
   namespace: string,
-  api: KubernetesApi,
+  api: KubernetesReads,
   signal: AbortSignal,
 ): Promise<readonly Hop[]> {
   const hops: Hop[] = [];
@@ -39,7 +39,7 @@ export async function ownersOf(
 export async function topOwner(
   controller: Owner | null,
   namespace: string,
-  api: KubernetesApi,
+  api: KubernetesReads,
   signal: AbortSignal,
 ): Promise<Owner | null> {
   let owner = controller;

@@ -174,7 +174,7 @@ export async function workloadOf(
     kind: "pod",
     cluster: cluster.name,
     uid: pod.uid,
-    owner: await topOwner(pod.controller, pod.namespace, api, signal),
+    owner: await topOwner(pod.controller, pod.namespace, api.recent, signal),
     container,
     labels: pod.labels,
     namespace: pod.namespace,

@@ -5,7 +5,7 @@ import type { PodFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import * as kinds from "#shared/playbooks/kubernetes/kinds.ts";
 import { workloadOf } from "#shared/playbooks/kubernetes/resolve.ts";
 import type { Execution, Kept, Params, Plan, Planning, Preparation, Reach } from "#shared/playbooks/playbook.ts";
-import type { Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
+import type { DirectApi, Kind, KubeObject } from "#shared/ports/kubernetes.ts";
 import { fakeAccess } from "../../fakes/cluster-access.ts";
 import { FakeKubernetes, key } from "../../fakes/kubernetes.ts";
 import { keepsNothing, kubeCluster, NOW, never } from "../builders.ts";
@@ -75,7 +75,7 @@ export class StopStage {
     };
   }
 
-  #watched(): KubernetesApi {
+  #watched(): DirectApi {
     const { kube } = this;
     const before = (verb: string, kind: Kind, below: string | undefined, dryRun = false): void => {
       (dryRun ? this.rehearsed : this.writes).push(`${verb} ${kind.group}/${kind.resource}${below === undefined ? "" : `/${below}`}`);

@@ -5,7 +5,7 @@ import { podFacts } from "#shared/playbooks/kubernetes/facts.ts";
 import * as kinds from "#shared/playbooks/kubernetes/kinds.ts";
 import { kindOfOwner } from "#shared/playbooks/kubernetes/owner.ts";
 import type { Kept, Params, Plan, Planning, Preparation, Reach } from "#shared/playbooks/playbook.ts";
-import type { Json, Kind, KubeObject, KubernetesApi } from "#shared/ports/kubernetes.ts";
+import type { DirectApi, Json, Kind, KubeObject } from "#shared/ports/kubernetes.ts";
 import { fakeAccess } from "../../fakes/cluster-access.ts";
 import { FakeKubernetes, key } from "../../fakes/kubernetes.ts";
 import { keepsNothing, kubeCluster, NOW, never } from "../builders.ts";
@@ -54,7 +54,7 @@ export class TrafficStage {
     this.offender(pod);
   }
 
-  #watched(): KubernetesApi {
+  #watched(): DirectApi {
     const { kube } = this;
     const before = (verb: "create" | "patch" | "delete", kind: Kind, dryRun = false): void => {
       (dryRun ? this.rehearsed : this.writes).push(`${verb} ${kind.group}/${kind.resource}`);
