@@ -100,7 +100,7 @@ export const expiries: readonly Case[] = [
     fact: "on_expiry",
     given: (stage) => void stage.afterwards.push(wait(DAY), swept, wait(120_000), swept),
     refuse: given(ISOLATE, { on_expiry: "ask" }),
-    because: /^undo refused: its time was over at \S+: it stays as it is until a person decides/,
+    because: /^undo refused: its time was over at \S+: a person decides, and it stays as it is until then/,
     spared: quarantined,
     act: given(ISOLATE, { on_expiry: "delete" }),
     done: ended,

@@ -1,4 +1,4 @@
-import type { At, Kind, KubernetesApi, PatchOperation } from "#shared/ports/kubernetes.ts";
+import type { At, DirectApi, Kind, KubernetesApi, PatchOperation } from "#shared/ports/kubernetes.ts";
 
 /** Writes in words, as an API server gets them; an ending such as ": conflict" says that it did not take the write. */
 export const said = {
@@ -29,7 +29,7 @@ export interface Around {
 const TAKEN = ["accepted", "created", "patched"];
 
 /** The API server, with every write that it gets and that is no dry run written down: also what then changed nothing. */
-export function noting(api: KubernetesApi, pods: Kind, around: Around, effects: string[]): KubernetesApi {
+export function noting(api: KubernetesApi, pods: Kind, around: Around, effects: string[]): DirectApi {
   const noted = async <T extends { readonly kind: string }>(
     write: Write,
     kind: Kind,
