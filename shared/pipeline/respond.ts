@@ -25,9 +25,12 @@ export interface Message {
   readonly receiveCount: number;
 }
 
-/** hopeless: in the dead-letter queue with its reason. ignored: no policy rule matches the workload. recorded: in the ledger. */
+/**
+ * hopeless: in the dead-letter queue with its reason. ignored: no policy rule matches the workload. counted: towards a threshold that is not
+ * reached. recorded: in the ledger.
+ */
 export type Responded =
-  | { readonly kind: "hopeless" | "ignored"; readonly because: string }
+  | { readonly kind: "hopeless" | "ignored" | "counted"; readonly because: string }
   | {
       readonly kind: "recorded";
       readonly incident: string;
@@ -54,7 +57,13 @@ export async function respond(message: Message, ports: RespondPorts, signal: Abo
   let known = earlier;
   if (known === null) {
     const verdict = await judge(entry, message.receiveCount, ports, signal);
-    if (verdict === null) {
+    if (verdict.entry === null && verdict.counted.length > 0) {
+      const because = verdict.counted.join("; ");
+      telemetry.count("Counted", entry.count);
+      telemetry.info("Alert counted towards a threshold", { alert: entry.alert.id, batch: entry.batch, because });
+      return { kind: "counted", because };
+    }
+    if (verdict.entry === null) {
       telemetry.count("Ignored", entry.count, { because: "workload" });
       return { kind: "ignored", because: "no policy rule matches the alert and its workload" };
     }
