@@ -8,11 +8,12 @@ import type { ContainerBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { containerKey } from "#shared/ledger/keys.ts";
 import { type Acted, act } from "#shared/pipeline/respond/act.ts";
-import { judge, type Verdict } from "#shared/pipeline/respond/judge.ts";
+import { judge } from "#shared/pipeline/respond/judge.ts";
 import { carryOrder } from "#shared/pipeline/respond/orders.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { type Aftermath, type Recorded, record, recorded, recordedIn } from "#shared/pipeline/respond/record.ts";
 import { readClaim } from "#shared/pipeline/respond/settle.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 import { decodeOrder } from "#shared/wire/order.ts";
 import { decodeEntry } from "#shared/wire/queue-entry.ts";
 

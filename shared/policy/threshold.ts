@@ -33,7 +33,7 @@ export function countUp(state: ThresholdState, batch: Counted, count: number, wi
   // What was counted at the first delivery is what counts: another delivery may be cut differently.
   const mine = counted.find(({ key }) => key === batch.key)?.times ?? batch.times;
   const found = Math.min(count, fullest(counted.flatMap(({ times }) => times).sort(ascending), mine, windowMs));
-  return { count: found, of: count, next: there ? null : { counted: bounded(counted, count, windowMs) } };
+  return { count: found, of: count, next: there ? null : { counted: bounded(counted, count) } };
 }
 
 const ascending = (a: number, b: number): number => a - b;
@@ -50,18 +50,17 @@ function fullest(all: readonly number[], mine: readonly number[], windowMs: numb
   return most;
 }
 
-/** The newest, as many as are wanted and some more, and nothing older than two windows before the newest. */
-function bounded(counted: readonly Counted[], count: number, windowMs: number): readonly Counted[] {
+/** The newest, as many as are wanted and some more. */
+function bounded(counted: readonly Counted[], count: number): readonly Counted[] {
   const newestFirst = counted.toSorted((a, b) => last(b) - last(a));
-  const oldest = last(newestFirst[0]) - 2 * windowMs;
   const kept: Counted[] = [];
   let alerts = 0;
   for (const one of newestFirst) {
-    if (last(one) < oldest || alerts >= count + SPARE || kept.length >= MOST_BATCHES) break;
+    if (alerts >= count + SPARE || kept.length >= MOST_BATCHES) break;
     kept.push(one);
     alerts += one.times.length;
   }
   return kept;
 }
 
-const last = (one: Counted | undefined): number => one?.times.at(-1) ?? Number.NEGATIVE_INFINITY;
+const last = ({ times }: Counted): number => times.at(-1) ?? Number.NEGATIVE_INFINITY;

@@ -2,10 +2,10 @@ import type { Decision } from "#shared/domain/decision.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import { subjectOf } from "#shared/ledger/keys.ts";
 import { spend } from "#shared/pipeline/respond/budgets.ts";
-import type { Verdict } from "#shared/pipeline/respond/judge.ts";
 import { pausedNow } from "#shared/pipeline/respond/paused.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { spendingOf } from "#shared/pipeline/respond/spending.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 import type { Item, Key, Table, Write } from "#shared/ports/table.ts";
 
 /** What is only observed spends nothing: what enforcing would have spent before is in no budget, and nobody pretends to know it. */

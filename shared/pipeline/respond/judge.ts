@@ -9,35 +9,13 @@ import { recurrenceFor, recurrenceOf } from "#shared/pipeline/respond/budgets.ts
 import { foreseen } from "#shared/pipeline/respond/foresee.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { countThresholds } from "#shared/pipeline/respond/thresholds.ts";
+import type { Unmatched, Verdict } from "#shared/pipeline/respond/verdict.ts";
 import { sightingKey } from "#shared/playbooks/ecs/resolve.ts";
 import { playbooks, resolve } from "#shared/playbooks/index.ts";
 import { decide, matchingRules } from "#shared/policy/decide.ts";
 import { matchAlert } from "#shared/policy/match.ts";
 import { modesOf } from "#shared/policy/modes.ts";
 import { escalate, isStop, type RecurrenceState } from "#shared/policy/recurrence.ts";
-
-/** What is to be recorded of one alert. */
-export interface Verdict {
-  readonly entry: QueueEntry;
-  /** Owner, workload, container or host. */
-  readonly who: string;
-  /** The policy rule that names the incident: the first that wants an action, else the first. Null: told though none matched. */
-  readonly rule: string | null;
-  readonly rules: readonly string[];
-  readonly decisions: readonly Decision[];
-  readonly resolution: Resolution | null;
-  readonly channels: readonly string[];
-  /** Steps up the ladder of recurrence as they become; null: none was taken. */
-  readonly climbs: RecurrenceState["climbs"] | null;
-  /** What thresholds say, in words: "rule ..: counted, 3 of 5 within 300 s". */
-  readonly counted: readonly string[];
-}
-
-/** No rule matches (yet), and there is nothing to tell. */
-export interface Unmatched {
-  readonly entry: null;
-  readonly counted: readonly string[];
-}
 
 /** From this receive on, a control plane that cannot be asked or lags is a hold: people are told while the alert is still fresh. */
 const LAST_PATIENT_RECEIVE = 4;

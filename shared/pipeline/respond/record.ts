@@ -29,8 +29,8 @@ import {
 import { newNote } from "#shared/ledger/notes.ts";
 import { orderWrites } from "#shared/pipeline/respond/ask.ts";
 import { climbWrite, recurrenceFor } from "#shared/pipeline/respond/budgets.ts";
-import type { Verdict } from "#shared/pipeline/respond/judge.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
 
 /** One alert as the ledger has it: whatever comes after goes on from here. */
