@@ -104,11 +104,17 @@ export function switchWrite({ scope, paused, who, why, untilMs }: SwitchChange, 
     paused,
     who: who.slice(0, MOST_CHARS),
     why: why === null ? null : why.slice(0, MOST_CHARS),
-    since: iso(nowMs),
+    since: paused ? (standing(scope, found) ?? iso(nowMs)) : iso(nowMs),
     until: untilMs === null ? null : iso(untilMs),
   };
   if (paused) return { op: "put", item, when: null };
   return { op: "put", item, when: found === null ? { kind: "absent" } : { kind: "version", version: versionOf(found) } };
+}
+
+/** A pause that is paused once more is the same pause. */
+function standing(scope: SwitchScope, found: Item | null): string | null {
+  const state = readSwitch(scope, found);
+  return state.paused ? state.since : null;
 }
 
 /** Written by hand, an item may have none: it cannot be a condition then (`hasVersion`). */

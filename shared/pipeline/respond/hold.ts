@@ -4,6 +4,7 @@ import { type Evidence, toldApart } from "#shared/domain/receipt.ts";
 import { expiry, iso, KEEP_HELPER_S } from "#shared/ledger/items.ts";
 import { heldKey } from "#shared/ledger/keys.ts";
 import type { Spent } from "#shared/pipeline/respond/budgets.ts";
+import { tellSpent } from "#shared/pipeline/respond/exceeded.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
 import { settle } from "#shared/pipeline/respond/settle.ts";
@@ -54,6 +55,7 @@ export async function hold(
   } as const;
   ports.telemetry.warn("An action is held before its claim", { incident, action: action.action, because });
   ports.telemetry.count("Actions", 1, { action: action.action, outcome: "held" });
+  if (why.spent !== undefined) await tellSpent(why.spent, why.because, incident, ports, signal);
   const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "held", claim: null } as const;
   const asked = approval === undefined ? {} : { askedAtMs: approval.askedAtMs };
   const also = why.paused === true ? { also: () => Promise.resolve([heldWrite(recorded, action, ports.clock.now())]) } : {};

@@ -15,7 +15,7 @@ import { playbooks, resolve } from "#shared/playbooks/index.ts";
 import { decide, matchingRules } from "#shared/policy/decide.ts";
 import { matchAlert } from "#shared/policy/match.ts";
 import { modesOf } from "#shared/policy/modes.ts";
-import { escalate, isStop, type RecurrenceState } from "#shared/policy/recurrence.ts";
+import { escalate, isStop } from "#shared/policy/recurrence.ts";
 
 /** From this receive on, a control plane that cannot be asked or lags is a hold: people are told while the alert is still fresh. */
 const LAST_PATIENT_RECEIVE = 4;
