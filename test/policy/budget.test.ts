@@ -51,7 +51,13 @@ describe("a budget", () => {
     ["half of what runs, when most are down already", [on("r1")], "r0", { percent: 50, running: 1, desired: 8 }, false],
     ["half of two, one replaced already", [on("r1")], "r0", { percent: 50, running: 2, desired: 2 }, false],
     ["one is always one", [], "r0", { percent: 1, running: 0, desired: 0 }, true],
-    ["of an owner that does not say how many it wants", [on("r1")], "r0", { percent: 50, running: 3, desired: null }, true],
+    [
+      "of an owner that does not say how many it wants, only what runs counts",
+      [on("r1")],
+      "r0",
+      { percent: 50, running: 3, desired: null },
+      false,
+    ],
     ["half of three is one", [on("r1")], "r0", { percent: 50, running: 3, desired: 3 }, false],
     ["what is older than the window", [{ ...on("r1"), atMs: NOW - 600_000 }], "r0", { percent: 50, running: 2, desired: 2 }, true],
   ])("the share of replicas: %s", (_title, recent, replica, replicas, ok) => {
