@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { ChannelConfig, Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
 import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
@@ -54,8 +55,9 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
     compileChannel(channel, ["notifications", position], { account, region, stage: deployment.stage }, yaml, report),
   );
   reportTwins(channels, ["notifications"], yaml, report);
+  const content: Omit<Registry, "schema" | "version"> = { account, region, stage: deployment.stage, clusters, notifications: { channels } };
   return {
-    registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications: { channels } },
+    registry: { schema: "falco-responder/registry/1", version: versionOf(content), ...content },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accessEntries: [...new Set(entries)],
     accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",
@@ -63,6 +65,9 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
     problems,
   };
 }
+
+/** As of the policy: what records name it by. */
+const versionOf = (content: object): string => createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 12);
 
 /** Stands for an account that nobody knows yet, and for the made-up one of a packaging without an account. */
 const NO_ACCOUNT = "000000000000";

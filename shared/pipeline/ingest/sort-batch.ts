@@ -22,6 +22,7 @@ export interface Similar {
   alert: Alert;
   /** Of the newest: its event and the text it was read from. */
   eventId: string;
+  eventTimeMs: number | null;
   raw: string;
   sensor: Sensor;
   readonly because: string | null;
@@ -143,7 +144,7 @@ class BatchSorter {
     const sensor = record === null ? NO_SENSOR : readSensor(record);
     const first = events[0];
     const raw = events.length === 1 && first !== undefined ? first.message : candidate.source;
-    this.#add(read.alert, first?.id ?? "", raw, sensor, because, rules, because, events.length);
+    this.#add(read.alert, first ?? null, raw, sensor, because, rules, because, events.length);
   }
 
   /** Told, with what can be read of it, and kept. */
@@ -154,12 +155,12 @@ class BatchSorter {
     const sensor = part.record === null ? NO_SENSOR : readSensor(part.record);
     this.#fragments++;
     this.#keep(event, event.message, ORPHAN, ORPHAN_REMEDY);
-    this.#add(alert, event.id, event.message, sensor, because ?? ORPHAN, [], POSSIBLE_EVASION, 1);
+    this.#add(alert, event, event.message, sensor, because ?? ORPHAN, [], POSSIBLE_EVASION, 1);
   }
 
   #add(
     alert: Alert,
-    eventId: string,
+    event: LogEvent | null,
     raw: string,
     sensor: Sensor,
     because: string | null,
@@ -169,14 +170,16 @@ class BatchSorter {
   ): void {
     const age = ageClass(alert.timeMs, this.#nowMs, this.#policy.maxAgeSeconds);
     const text = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
+    const eventId = event?.id ?? "";
+    const eventTimeMs = event?.timestamp ?? null;
     const known = this.#similar.get(text);
     if (known === undefined) {
-      this.#similar.set(text, { text, alert, eventId, raw, sensor, because, rules, tell, alerts: 1, events });
+      this.#similar.set(text, { text, alert, eventId, eventTimeMs, raw, sensor, because, rules, tell, alerts: 1, events });
       return;
     }
     known.alerts++;
     known.events += events;
-    if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, raw, sensor });
+    if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, eventTimeMs, raw, sensor });
   }
 
   #unreadable(event: LogEvent | null, raw: string, because: string, remedy: string | null): void {

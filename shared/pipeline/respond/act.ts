@@ -2,6 +2,7 @@ import { actionKey, laneOf } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { type Evidence, type Outcome, toldApart } from "#shared/domain/receipt.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import { isFinalClaim, standing, takenOver } from "#shared/ledger/claim.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { iso, unpack } from "#shared/ledger/items.ts";
@@ -130,7 +131,7 @@ async function makeClaim(
   plan: Plan,
   evidence: Evidence,
   earlier: Held | null,
-  { table, clock, policy, newId }: RespondPorts,
+  { table, clock, policy, registry, newId }: RespondPorts,
   signal: AbortSignal,
 ): Promise<Made> {
   const nowMs = clock.now();
@@ -138,7 +139,7 @@ async function makeClaim(
   const spending = { action: plan.action, workload: plan.workload, alert: body.alert, subject, rule };
   const budget = await spend(spending, policy, table, nowMs, signal);
   if (!budget.ok) return { kind: "held", because: budget.because };
-  const claim = { ...newClaim(recorded, plan, evidence, newId(), nowMs), ...anew(earlier) };
+  const claim = { ...newClaim(recorded, plan, evidence, newId(), nowMs), ...anew(earlier), under: versionsOf({ policy, registry }) };
   const version = (earlier?.version ?? 0) + 1;
   const when = earlier === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: earlier.version } as const);
   const writes: readonly Write[] = [
