@@ -79,7 +79,7 @@ describe("functions", () => {
       expect(mapping.Properties["FunctionResponseTypes"]).toEqual(["ReportBatchItemFailures"]);
       expect(mapping.Properties["FilterCriteria"] === undefined).toBe(mapping.Properties["StartingPosition"] === undefined);
     }
-    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(4);
+    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(5);
   });
 
   test("a batch that ingest cannot take is tried twice more and then kept", () => {
