@@ -123,3 +123,9 @@ test("the same records are the same object; records of two days are two", async 
   expect(objectsOf([first]).map(({ key }) => key)).toEqual([objects[0]?.key]);
   expect(objectsOf([{ ...first, state: "other" }])[0]?.key).not.toBe(objects[0]?.key);
 });
+
+test("the table of docs/audit.md has a column for every member of a record, in their order", async () => {
+  const ddl = /CREATE EXTERNAL TABLE[^(]+\(([\s\S]*?)\n\)/.exec(readFileSync("docs/audit.md", "utf8"))?.[1] ?? "";
+  const columns = [...ddl.matchAll(/`(\w+)` \w+/g)].map(([, name]) => name);
+  expect(columns).toEqual(Object.keys(recordOf(await alertItem({}), AT, "stream")));
+});

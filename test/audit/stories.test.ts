@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { hashOfValue } from "#shared/audit/canonical.ts";
 import { nameOf } from "#shared/audit/object.ts";
@@ -30,6 +32,7 @@ function story(actions: readonly PolicyAction[], observe = false) {
     await recorder.record();
     const report = await recorder.report(stage.incident(), true);
     if (report === null) throw new Error("no report");
+    expect(valid(report), JSON.stringify(valid.errors)).toBe(true);
     const records = await recorder.records();
     return {
       report,
@@ -39,6 +42,9 @@ function story(actions: readonly PolicyAction[], observe = false) {
   };
   return { ...stage, recorder, minutes, end };
 }
+
+const schema = JSON.parse(readFileSync("infra/schemas/report.json", "utf8")) as object;
+const valid = new Ajv2020({ strict: false }).compile(schema);
 
 /** What holds at the end of every story. */
 async function complete({ recorder, world }: ReturnType<typeof story>, records: readonly AuditRecord[]): Promise<void> {
