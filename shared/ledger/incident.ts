@@ -2,6 +2,7 @@ import type { Alert } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import type { Accuser } from "#shared/domain/queue-entry.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
+import type { Versions } from "#shared/domain/versions.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 
 /** Body of SUBJECT / CURRENT: the incident that alerts of the subject belong to now. */
@@ -57,11 +58,16 @@ export interface AlertBody {
   readonly decidedAtMs: number;
   /** What thresholds of matching rules said: "rule ..: counted, 5 of 5 within 300 s". */
   readonly counted?: readonly string[];
+  /** When ingest read it. */
+  readonly receivedMs?: number;
+  /** What it was decided under. */
+  readonly under?: Versions;
 }
 
 /** Body of INCIDENT / RECEIPT#. */
 export interface ReceiptBody {
   readonly receipt: Receipt;
+  readonly under?: Versions;
 }
 
 /** Body of SEEN / RECORD. */

@@ -2,6 +2,7 @@ import type { Alert } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import {
   type AlertBody,
   type ContainerBody,
@@ -126,6 +127,8 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
     channels: verdict.channels,
     decidedAtMs: nowMs,
     ...(verdict.counted.length === 0 ? {} : { counted: verdict.counted }),
+    receivedMs: entry.receivedMs,
+    under: versionsOf(ports),
   };
   const seen: SeenBody = { incident };
   const writes: Write[] = [
