@@ -74,6 +74,11 @@ test("texts of people and APIs are redacted and bounded wherever they stand", ()
   expect(record).toMatchObject({ incident: "0123456789abcdef", state: "held", by: '{"kind":"slack","team":"T1","user":"U1"}' });
 });
 
+test("what stands beside a body is kept with it: who was told a notice, and after how many attempts", () => {
+  const item = pack(metaKey("0123456789abcdef"), "note", 2, NOW, { title: "paused" }, { state: "sent", channel: "oncall", attempts: 1 });
+  expect(JSON.parse(recordOf(item, AT, "stream").facts)).toEqual({ title: "paused", item: { channel: "oncall", attempts: 1 } });
+});
+
 test.each([
   ["no JSON", "{"],
   ["no object", "[]"],
@@ -90,6 +95,11 @@ describe("which items", () => {
   test("an incident when it opens and when it closes; that it grew, not", () => {
     expect([meta(1, "open"), meta(2, "closed")].map(isRecorded)).toEqual([true, true]);
     expect(isRecorded(meta(2, "open"))).toBe(false);
+  });
+
+  test("a message that was sent, or can never be; its attempts on the way, not", () => {
+    const note = (state: string): Item => ({ pk: "X", sk: "NOTE#x", type: "note", version: 2, at: AT, state });
+    expect(["sent", "dead", "pending", "sending"].filter((state) => isRecorded(note(state)))).toEqual(["sent", "dead"]);
   });
 
   test("the switch, even set by hand without a type; a type that this code does not know; no helper", () => {
