@@ -60,6 +60,8 @@ export interface AlertBody {
   readonly receivedMs?: number;
   /** What it was decided under. */
   readonly under?: Versions;
+  /** What thresholds of matching rules said: "rule ..: counted, 5 of 5 within 300 s". */
+  readonly counted?: readonly string[];
 }
 
 /** Body of INCIDENT / RECEIPT#. */

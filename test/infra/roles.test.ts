@@ -66,6 +66,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     ...CONTAIN_ECS,
     "lambda:InvokeFunction",
     "s3:PutObject",
+    "ssm:GetParameter",
     "sts:AssumeRole",
   ],
   "respond-kubernetes": [
@@ -79,7 +80,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sts:AssumeRole",
   ],
-  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
+  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "ssm:GetParameter", "sts:AssumeRole"],
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
   sweep: [
     ...LOG,
@@ -94,7 +95,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "sqs:SendMessage",
     "sts:AssumeRole",
   ],
-  operate: [...LOG, ...KEY, ...LEDGER, "s3:GetObject", "sqs:SendMessage"],
+  operate: [...LOG, ...KEY, ...LEDGER, "s3:GetObject", "sqs:SendMessage", "ssm:GetParameter"],
   audit: [...LOG, ...KEY, ...STREAM, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "s3:PutObject", "sqs:SendMessage"],
 };
 
@@ -169,6 +170,20 @@ describe("each function has a role of its own, with exactly the rights of its wo
     expect(may("s3:PutObject")).toEqual(["sweep", "audit"]);
     expect(may("s3:GetObject")).toEqual(["operate"]);
     expect(all.flatMap(({ actions }) => actions).filter((action) => /^s3:(?!PutObject$|GetObject$|ListBucket$)/.test(action))).toEqual([]);
+  });
+
+  test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
+    const parameter = `parameter/falco-responder/dev/switch`;
+    const readers = FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(parameter))));
+    expect(readers).toEqual(["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"]);
+    expect(all.flatMap(({ actions }) => actions)).not.toContain("ssm:PutParameter");
+    const writers = FUNCTIONS.filter((key) => allowed(of(key)).includes("dynamodb:PutItem"));
+    const denied = FUNCTIONS.filter((key) => of(key).some(({ effect, sid }) => effect === "Deny" && sid === "NeverTheSwitch"));
+    expect(writers.filter((key) => !denied.includes(key))).toEqual(["operate"]);
+    expect(of("sweep").find(({ sid }) => sid === "NeverTheSwitch")).toMatchObject({
+      actions: expect.arrayContaining(["dynamodb:PutItem"]),
+      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+    });
   });
 
   test("the key is used only through the services that hold our data", () => {
