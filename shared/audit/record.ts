@@ -66,8 +66,8 @@ export function recordOf(item: Item, changedAt: string, via: AuditRecord["via"])
     action: actionIn(receipt ?? body),
     target: texts(receipt?.["target"]) ?? text("target"),
     state: texts(receipt?.["outcome"]) ?? kindsIn(body["decisions"]) ?? text("state") ?? pausedIn(item, type),
-    because: cleanOrNull(texts(receipt?.["because"]) ?? text("because")),
-    by: byIn(body["by"] ?? item["by"]),
+    because: cleanOrNull(texts(receipt?.["because"]) ?? text("because") ?? texts(item["why"])),
+    by: byIn(body["by"] ?? item["by"] ?? item["who"]),
     policy: texts(under["policy"]),
     registry: texts(under["registry"]),
     sha256: hashOfValue(item),
@@ -107,11 +107,27 @@ function contentOf(item: Item, type: string): { readonly body: Loose; readonly f
   if (typeof text !== "string") return { body: flat, facts: factsOf("", flat) };
   try {
     const body: unknown = JSON.parse(text);
-    if (isObject(body)) return { body, facts: factsOf(type, body) };
+    if (isObject(body)) return { body, facts: { ...(factsOf(type, body) as object), ...beside(flat) } };
   } catch {
     // Said by the facts, with the hash of the item beside it.
   }
   return { body: {}, facts: { unreadable: cleanText(text) } };
+}
+
+/** What stands beside the body and is in no column, such as the channel of a notice. */
+function beside({
+  pk: _pk,
+  sk: _sk,
+  type: _type,
+  version: _version,
+  at: _at,
+  schema: _schema,
+  due: _due,
+  expires: _expires,
+  state: _state,
+  ...more
+}: Loose): object {
+  return Object.keys(more).length === 0 ? {} : { item: factsOf("", more) };
 }
 
 const isObject = (value: unknown): value is Loose => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -13,7 +13,7 @@ const never = (because: string): Recording => ({ kind: "never", because });
 const when = (because: string, holds: (item: Item) => boolean): Recording => ({ kind: "when", because, holds });
 
 /** What of each type goes into the record of proof. A type that stands in the ledger and not here does not compile, and a test says so. */
-export const RECORDED: Readonly<Record<ItemType | "count" | "switch", Recording>> = {
+export const RECORDED: Readonly<Record<ItemType | "count" | "held" | "switch", Recording>> = {
   alert: always,
   target: always,
   claim: always,
@@ -27,7 +27,8 @@ export const RECORDED: Readonly<Record<ItemType | "count" | "switch", Recording>
   seen: never("that an alert was recorded is said by the alert's record"),
   container: never("which target a container belongs to is said by the alert's and the target's records"),
   budget: never("what was spent are the claims, and a claim that was held says so on its receipt"),
-  threshold: never("what a threshold had counted when an alert was decided on is said by the alert's record"),
+  threshold: never("what was counted says the alert that was decided by it"),
+  held: never("what a pause held says its receipt; this only gathers it for one message"),
   chore: never("when sweep last looked around: nothing was decided"),
   count: never("how many similar alerts came: the alert's record has the count of its batch"),
 };

@@ -56,12 +56,12 @@ export interface AlertBody {
   /** Channels to tell. */
   readonly channels: readonly string[];
   readonly decidedAtMs: number;
-  /** What thresholds of matching rules said: "rule ..: counted, 5 of 5 within 300 s". */
-  readonly counted?: readonly string[];
   /** When ingest read it. */
   readonly receivedMs?: number;
   /** What it was decided under. */
   readonly under?: Versions;
+  /** What thresholds of matching rules said: "rule ..: counted, 5 of 5 within 300 s". */
+  readonly counted?: readonly string[];
 }
 
 /** Body of INCIDENT / RECEIPT#. */

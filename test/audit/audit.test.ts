@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { sha256 } from "#shared/audit/canonical.ts";
@@ -7,9 +8,10 @@ import { SWITCH } from "#shared/ledger/keys.ts";
 import type { Digest } from "#shared/pipeline/audit/digest.ts";
 import { recordMissing } from "#shared/pipeline/audit/missing.ts";
 import { audit } from "#shared/pipeline/audit.ts";
+import { lookAtRecord } from "#shared/pipeline/sweep/record.ts";
 import { sweep } from "#shared/pipeline/sweep.ts";
 import { of, stageOf } from "../pipeline/stage.ts";
-import { Recorder } from "./recorder.ts";
+import { linesOf, Recorder } from "./recorder.ts";
 
 const signal = new AbortController().signal;
 const schema = (name: string) =>
@@ -152,6 +154,17 @@ describe("what the stream lost", () => {
     expect(stage.world.table.ofType("incident").map(({ due }) => due)).toEqual([undefined]);
   });
 
+  test("an incident that is open is not looked at, whatever is due of it", async () => {
+    const stage = await acted();
+    stage.recorder.changes.length = 0;
+    const [meta] = stage.world.table.ofType("incident");
+    if (meta === undefined) throw new Error("no incident");
+    stage.world.later(2 * 3_600_000);
+    await lookAtRecord(meta, { ...stage.world.sweepPorts(), audit: stage.recorder.archive }, signal);
+    expect(await stage.recorder.records()).toEqual([]);
+    expect(stage.world.table.ofType("incident")).toEqual([meta]);
+  });
+
   test("what is a few minutes old is on its way, not lost", async () => {
     const stage = await acted();
     const { table, clock } = stage.world.respondPorts();
@@ -180,6 +193,9 @@ test("whoever forges an object or the ledger is seen by whoever verifies; what n
   const [key = ""] = [...recorder.archive.objects.keys()].filter((name) => name.startsWith("records/"));
   const whole = await recorder.archive.get(key);
   recorder.archive.forge(key, "not what was written");
+  expect(await results()).toContain("audit differs");
+  const told = linesOf(whole ?? new Uint8Array()).join("\n");
+  recorder.archive.forge(key, gzipSync(`${told.replace('"done"', '"refused"')}\n`));
   expect(await results()).toContain("audit differs");
   recorder.archive.forge(key, null);
   expect(await results()).toContain("audit missing");

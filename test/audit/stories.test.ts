@@ -118,7 +118,7 @@ describe("the record and the report of a story are complete and true", () => {
 
   test("hold: the paused switch, set by hand without type or version, and the reason on the receipt", async () => {
     const held = story([stop]);
-    const item = { ...SWITCH, paused: true };
+    const item = { ...SWITCH, paused: true, who: "bob", why: "night shift" };
     held.world.table.seed(item as never);
     held.recorder.changes.push({
       key: SWITCH,
@@ -128,8 +128,13 @@ describe("the record and the report of a story are complete and true", () => {
     });
     await held.send();
     const { report, records, kinds } = await held.end();
-    expect(kinds).toEqual(expect.arrayContaining(["switch paused", "receipt ecs:stop-task refused"]));
-    expect(records.find(({ type }) => type === "switch")).toMatchObject({ version: null, incident: null });
+    expect(kinds).toEqual(expect.arrayContaining(["switch paused bob", "receipt ecs:stop-task refused"]));
+    expect(records.find(({ type }) => type === "switch")).toMatchObject({
+      version: null,
+      incident: null,
+      by: "bob",
+      because: "night shift",
+    });
     expect(report.actions).toMatchObject([{ outcome: "refused", because: expect.stringContaining("kill switch"), claimedAt: null }]);
     expect(held.world.ecs.stopped.size).toBe(0);
   });

@@ -151,20 +151,6 @@ describe("each function has a role of its own, with exactly the rights of its wo
     });
   });
 
-  test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
-    const parameter = `parameter/falco-responder/dev/switch`;
-    const readers = FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(parameter))));
-    expect(readers).toEqual(["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"]);
-    expect(all.flatMap(({ actions }) => actions)).not.toContain("ssm:PutParameter");
-    const writers = FUNCTIONS.filter((key) => allowed(of(key)).includes("dynamodb:PutItem"));
-    const denied = FUNCTIONS.filter((key) => of(key).some(({ effect, sid }) => effect === "Deny" && sid === "NeverTheSwitch"));
-    expect(writers.filter((key) => !denied.includes(key))).toEqual(["operate"]);
-    expect(of("sweep").find(({ sid }) => sid === "NeverTheSwitch")).toMatchObject({
-      actions: expect.arrayContaining(["dynamodb:PutItem"]),
-      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
-    });
-  });
-
   test("audit touches nothing of the ledger but the index of the record, and sweep adds to that index only", () => {
     const own = {
       "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
@@ -184,6 +170,20 @@ describe("each function has a role of its own, with exactly the rights of its wo
     expect(may("s3:PutObject")).toEqual(["sweep", "audit"]);
     expect(may("s3:GetObject")).toEqual(["operate"]);
     expect(all.flatMap(({ actions }) => actions).filter((action) => /^s3:(?!PutObject$|GetObject$|ListBucket$)/.test(action))).toEqual([]);
+  });
+
+  test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
+    const parameter = `parameter/falco-responder/dev/switch`;
+    const readers = FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(parameter))));
+    expect(readers).toEqual(["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"]);
+    expect(all.flatMap(({ actions }) => actions)).not.toContain("ssm:PutParameter");
+    const writers = FUNCTIONS.filter((key) => allowed(of(key)).includes("dynamodb:PutItem"));
+    const denied = FUNCTIONS.filter((key) => of(key).some(({ effect, sid }) => effect === "Deny" && sid === "NeverTheSwitch"));
+    expect(writers.filter((key) => !denied.includes(key))).toEqual(["operate"]);
+    expect(of("sweep").find(({ sid }) => sid === "NeverTheSwitch")).toMatchObject({
+      actions: expect.arrayContaining(["dynamodb:PutItem"]),
+      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+    });
   });
 
   test("the key is used only through the services that hold our data", () => {

@@ -126,9 +126,9 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
     target: uid,
     channels: verdict.channels,
     decidedAtMs: nowMs,
-    ...(verdict.counted.length === 0 ? {} : { counted: verdict.counted }),
     receivedMs: entry.receivedMs,
     under: versionsOf(ports),
+    ...(verdict.counted.length === 0 ? {} : { counted: verdict.counted }),
   };
   const seen: SeenBody = { incident };
   const writes: Write[] = [

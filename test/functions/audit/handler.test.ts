@@ -48,11 +48,16 @@ test("an image of the stream is recorded with the hash of the item as the ledger
   const [claim] = world.table.ofType("claim");
   const [receipt] = world.table.ofType("receipt");
   const [seen] = world.table.ofType("seen");
-  if (claim === undefined || receipt === undefined || seen === undefined) throw new Error("nothing was done");
-  await expect(handler(event(written(claim), written(seen), written(receipt)), context)).resolves.toEqual({ batchItemFailures: [] });
+  const [incident] = world.table.ofType("incident");
+  if (claim === undefined || receipt === undefined || seen === undefined || incident?.due === undefined)
+    throw new Error("nothing was done");
+  await expect(handler(event(written(claim), written(seen), written(receipt), written(incident)), context)).resolves.toEqual({
+    batchItemFailures: [],
+  });
   expect((await recorder.records()).map(({ type, sha256 }) => [type, sha256])).toEqual([
     ["claim", hashOfValue(claim)],
     ["receipt", hashOfValue(receipt)],
+    ["incident", hashOfValue(incident)],
   ]);
 });
 
