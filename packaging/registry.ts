@@ -3,6 +3,7 @@ import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
 import { accessOf, reportAccess, wantsAccessEntry } from "./access.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
+import { peopleOf, slackAppOf } from "./people.ts";
 import type { Problem } from "./problem.ts";
 import { reportReach } from "./reach.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
@@ -54,8 +55,15 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
     compileChannel(channel, ["notifications", position], { account, region, stage: deployment.stage }, yaml, report),
   );
   reportTwins(channels, ["notifications"], yaml, report);
+  const names = clusters.map(({ name }) => name);
+  const people = peopleOf(source, names, yaml, report);
+  const slackApp = slackAppOf(source);
+  const deciders = { ...(people.length === 0 ? {} : { people }), ...(slackApp === null ? {} : { slackApp }) };
   return {
-    registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications: { channels } },
+    registry: {
+      ...{ schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications: { channels } },
+      ...deciders,
+    },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accessEntries: [...new Set(entries)],
     accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",

@@ -1,3 +1,5 @@
+import type { Person, SlackApp } from "#shared/domain/person.ts";
+
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
 export interface Registry {
   readonly schema: "falco-responder/registry/1";
@@ -8,6 +10,10 @@ export interface Registry {
   readonly stage?: string;
   readonly clusters: readonly Cluster[];
   readonly notifications: Notifications;
+  /** Who may decide what; absent or empty: IAM alone decides, and Slack decides nothing. */
+  readonly people?: readonly Person[];
+  /** The Slack app whose buttons people may use; absent: none, and no function takes requests of Slack. */
+  readonly slackApp?: SlackApp;
 }
 
 export type ClusterKind = "ecs" | "eks" | "kubernetes";
