@@ -2,7 +2,7 @@ import type { Cluster, Registry } from "#shared/domain/registry.ts";
 import type { Right } from "#shared/playbooks/playbook.ts";
 import { accessSecrets, asksApiServers, byIam, describeEks, interfacesIn } from "./api-servers.ts";
 import { clusterRights, ownEcs } from "./ecs-rights.ts";
-import { att, FUNCTIONS, type FunctionKey, type Resource, type Resources, roleId, stem, sub, type Value } from "./functions.ts";
+import { att, deployed, type FunctionKey, type Resource, type Resources, roleId, stem, sub, type Value } from "./functions.ts";
 import { rightsOfLane, rightsToLook } from "./needs.ts";
 import type { DeployPlan } from "./plan.ts";
 import {
@@ -10,6 +10,7 @@ import {
   assume,
   claimInLedger,
   count,
+  decideInLedger,
   failedTo,
   findDue,
   inline,
@@ -19,6 +20,7 @@ import {
   ownTopic,
   publish,
   put,
+  readIncidents,
   readSecrets,
   readStream,
   receive,
@@ -30,7 +32,7 @@ import {
 
 /** One role per function: exactly what its work needs (docs/permissions.md says why for each right). */
 export const roles = (plan: DeployPlan): Resources =>
-  Object.fromEntries(FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...attached(key, plan)])]));
+  Object.fromEntries(deployed(plan).map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...attached(key, plan)])]));
 
 /** What the service behind the function does with its role. */
 const attached = (key: FunctionKey, { deploy }: DeployPlan): readonly Statement[] => [
@@ -41,10 +43,12 @@ const attached = (key: FunctionKey, { deploy }: DeployPlan): readonly Statement[
 /** Roles that others must name: in the trust policy of a role of another account, in an access entry of EKS, in mapRoles. */
 export const roleOutputs = (plan: DeployPlan): Readonly<Record<string, Value>> =>
   Object.fromEntries(
-    FUNCTIONS.filter((key) => takesRoles(key, plan) || (asksApiServers(key) && isKnownByIam(plan))).map((key) => [
-      `${stem(key)}RoleArn`,
-      { Description: `Role of ${key}, which others trust or let in`, Value: att(roleId(key), "Arn") },
-    ]),
+    deployed(plan)
+      .filter((key) => takesRoles(key, plan) || (asksApiServers(key) && isKnownByIam(plan)))
+      .map((key) => [
+        `${stem(key)}RoleArn`,
+        { Description: `Role of ${key}, which others trust or let in`, Value: att(roleId(key), "Arn") },
+      ]),
   );
 
 const takesRoles = (key: FunctionKey, plan: DeployPlan): boolean => rights[key](plan).some(({ Sid }) => Sid === ASSUMES);
@@ -119,6 +123,15 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
 
   // Writes down what a person decides, and hands it to the lane that may do it.
   operate: () => [keepLedger, send("AlertsEcs", "AlertsKubernetes", "AlertsWide"), useKey(["dynamodb", "sqs"])],
+
+  // The same for clicks in Slack. Everybody may call it, so it reaches less of the ledger: no claim, budget or switch can be written by it.
+  chatops: ({ registry }) => [
+    readIncidents,
+    decideInLedger,
+    send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
+    useKey(["dynamodb", "sqs", "secretsmanager", "ssm"]),
+    ...readSecrets(registry.slackApp === undefined ? [] : [registry.slackApp.signingSecret]),
+  ],
 };
 
 /** The stack may have a long name, which CloudFormation cuts in those of its roles: the second pattern stands for them. */

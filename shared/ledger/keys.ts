@@ -65,3 +65,6 @@ export const choreKey = (chore: string, about: string): Key => ({ pk: `CHORE#${c
 /** Counts of similar alerts, written by ingest before queueing. */
 export const countPk = (similar: string): string => `COUNT#${similar}`;
 export const countKey = (similar: string, batch: string): Key => ({ pk: countPk(similar), sk: `BATCH#${batch}` });
+
+/** That a signed request of Slack was taken: it is taken once. */
+export const clickKey = (signature: string): Key => ({ pk: `SLACK#${hashOf("slack", signature)}`, sk: "REQUEST" });

@@ -68,6 +68,7 @@ export const plan: DeployPlan = {
         { name: "chat", kind: "slack", urlSecret: "ssm:/falco-responder/slack" },
       ],
     },
+    slackApp: { team: "T0123", app: "A0123", signingSecret: "secretsmanager:falco-responder/slack-signing" },
   },
   logGroups: [
     { name: "/falco/shop", create: true },

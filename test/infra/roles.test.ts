@@ -83,6 +83,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
   sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "eks:DescribeCluster", "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
   operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage"],
+  chatops: [...LOG, ...KEY, ...LEDGER, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
 };
 
 describe("each function has a role of its own, with exactly the rights of its work", () => {
@@ -135,6 +136,28 @@ describe("each function has a role of its own, with exactly the rights of its wo
       // Without it a request that names no key would satisfy ForAllValues.
       Null: { "dynamodb:LeadingKeys": "false" },
     });
+  });
+
+  test("chatops, which everybody may call, reads incidents and claims and writes decisions: no claim, budget or switch", () => {
+    const ofLedger = of("chatops").filter(({ actions }) => actions.some((action) => action.startsWith("dynamodb:")));
+    expect(ofLedger.map(({ actions, condition }) => [actions, condition])).toEqual([
+      [
+        ["dynamodb:GetItem", "dynamodb:Query"],
+        { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["INCIDENT#*", "CLAIM#*"] }, Null: { "dynamodb:LeadingKeys": "false" } },
+      ],
+      [
+        ["dynamodb:PutItem"],
+        { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["INCIDENT#*", "SLACK#*"] }, Null: { "dynamodb:LeadingKeys": "false" } },
+      ],
+    ]);
+    expect(of("chatops").filter(({ actions }) => actions.includes("secretsmanager:GetSecretValue"))).toEqual([
+      expect.objectContaining({ resources: [expect.stringContaining("secret:falco-responder/slack-signing-??????")] }),
+    ]);
+  });
+
+  test("without a Slack app there is no role for it", () => {
+    const { slackApp: _app, ...registry } = plan.registry;
+    expect(Object.keys(roles({ ...plan, registry }))).toEqual(Object.keys(built).filter((id) => id !== roleId("chatops")));
   });
 
   test("the key is used only through the services that hold our data", () => {
