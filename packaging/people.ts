@@ -1,5 +1,6 @@
 import { ACTIONS, type ActionName } from "#shared/domain/action.ts";
 import { ENTITLEMENTS, type Entitlement, type Person, type SlackApp } from "#shared/domain/person.ts";
+import type { Registry } from "#shared/domain/registry.ts";
 import { overlap, principalProblem } from "#shared/policy/principal.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
@@ -9,15 +10,27 @@ type Keyed = { readonly [key: string]: Plain };
 type Report = (problem: Problem) => void;
 
 /** `chatops` of a falco-responder.yml; null: there is none, and no function takes Slack's requests. */
-export function slackAppOf(source: Keyed): SlackApp | null {
+function slackAppOf(source: Keyed): SlackApp | null {
   const slack = (source["chatops"] as Keyed | undefined)?.["slack"] as Keyed | undefined;
   return slack === undefined
     ? null
     : { team: String(slack["team"]), app: String(slack["app"]), signingSecret: String(slack["signingSecret"]) };
 }
 
-/** `people` of a falco-responder.yml that its schema has accepted. Names of policy rules are checked by `reportPeople`, which knows the policy. */
-export function peopleOf(source: Keyed, clusters: readonly string[], yaml: YamlFile, report: Report): readonly Person[] {
+/** `people` and `chatops` of a falco-responder.yml that its schema has accepted: what is absent is left out. */
+export function decidersOf(
+  source: Keyed,
+  clusters: readonly string[],
+  yaml: YamlFile,
+  report: Report,
+): Pick<Registry, "people" | "slackApp"> {
+  const people = peopleOf(source, clusters, yaml, report);
+  const slackApp = slackAppOf(source);
+  return { ...(people.length === 0 ? {} : { people }), ...(slackApp === null ? {} : { slackApp }) };
+}
+
+/** Names of policy rules are checked by `reportPeople`, which knows the policy. */
+function peopleOf(source: Keyed, clusters: readonly string[], yaml: YamlFile, report: Report): readonly Person[] {
   const app = slackAppOf(source);
   const people = ((source["people"] ?? []) as readonly Keyed[]).map((entry, position) =>
     compilePerson(entry, ["people", position], app, clusters, yaml, report),
