@@ -66,7 +66,8 @@ export function principalProblem(pattern: string): { readonly message: string; r
   const isTooShort = kind === "root" ? steps.length > 0 : kind === "assumed-role" ? steps.length !== 2 : steps.length === 0;
   if (isTooShort || steps.some((step) => step === ""))
     return { message: `the ARN of a ${kind} has not these parts`, remedy: "copy it from IAM, or from aws sts get-caller-identity" };
-  if ((kind === "assumed-role" ? steps[0] : name)?.replaceAll("*", "") === "" && kind !== "root")
+  const named = kind === "assumed-role" ? steps.slice(0, 1) : steps;
+  if (kind !== "root" && named.every((step) => /^\*+$/.test(step)))
     return { message: "this is every principal of the account", remedy: "name whom you mean; * alone is no name" };
   // AWS leaves the path out: a pattern in a path would fit names of every path.
   if (kind === "role" && steps.length > 1 && /[*?\\]/.test(name))
