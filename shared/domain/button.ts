@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
 
+/** `action_id` of our buttons in Slack: any other is not ours. */
+export const BUTTONS = { approve: "falco-responder:approve", deny: "falco-responder:deny", undo: "falco-responder:undo" } as const;
+
 /** What a button stands for: a question, or an action that can be taken back. `sinceMs`: when it was asked, or done. */
 export interface Meant {
   readonly incident: string;

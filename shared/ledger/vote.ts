@@ -1,3 +1,5 @@
+import { quorumOf } from "#shared/domain/action.ts";
+import type { Person } from "#shared/domain/person.ts";
 import { iso } from "#shared/ledger/items.ts";
 import type { OrderBody, Vote } from "#shared/ledger/order.ts";
 
@@ -26,6 +28,23 @@ export function voted(order: OrderBody, vote: Vote, quorum: number): Voted {
   if (missing > 0) return { kind: "counted", missing, order: { ...order, votes, by: people.join(", ") } };
   return { kind: "counted", missing, order: { ...order, votes, state: "given", by: people.join(", "), decidedAtMs: nowMs, atMs: nowMs } };
 }
+
+/** How many different people must say yes: as was asked, and no fewer than the action needs by now. Without people IAM cannot tell one from two. */
+export const wantedOf = ({ action, quorum = 1 }: OrderBody, people: readonly Person[] = []): number =>
+  people.length === 0 ? 1 : Math.max(quorum, quorumOf(action));
+
+/** What a message tells of it. */
+export const questionOf = (order: OrderBody, people: readonly Person[] = []) => ({
+  key: order.key,
+  target: order.target,
+  action: order.action,
+  rule: order.rule,
+  state: order.state,
+  askedAtMs: order.askedAtMs,
+  untilMs: order.atMs,
+  quorum: wantedOf(order, people),
+  votes: (order.votes ?? []).map(({ says, person, atMs }) => ({ says, person, atMs })),
+});
 
 const yeses = ({ votes = [] }: Pick<OrderBody, "votes">): readonly Vote[] => votes.filter(({ says }) => says === "yes");
 

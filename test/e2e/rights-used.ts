@@ -23,7 +23,9 @@ export interface Comparison {
 
 export const allowedBy = (plan: DeployPlan): Allowed => {
   const resources = roles(plan);
-  return Object.fromEntries(FUNCTIONS.map((key) => [key, deployed(plan).includes(key) ? allowed(statementsOf(resources, roleId(key))) : []])) as unknown as Allowed;
+  return Object.fromEntries(
+    FUNCTIONS.map((key) => [key, deployed(plan).includes(key) ? allowed(statementsOf(resources, roleId(key))) : []]),
+  ) as unknown as Allowed;
 };
 
 /** Where an operation and its IAM action have different names. https://docs.aws.amazon.com/service-authorization/latest/reference/ */

@@ -1,4 +1,4 @@
-import { actionKey, laneOf } from "#shared/domain/action.ts";
+import { actionKey, laneOf, quorumOf } from "#shared/domain/action.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import type { AlertBody, IncidentBody } from "#shared/ledger/incident.ts";
 import { claimKey, orderKey } from "#shared/ledger/keys.ts";
@@ -43,6 +43,7 @@ export async function orderWrites(
       decidedAtMs: null,
       sent: 0,
       because: null,
+      ...(quorumOf(action) > 1 ? { quorum: quorumOf(action) } : {}),
     };
     const when = there === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: there.version } as const);
     writes.push({ op: "put", item: orderItem(order, (there?.version ?? 0) + 1, nowMs), when });

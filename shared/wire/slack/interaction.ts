@@ -1,3 +1,4 @@
+import { BUTTONS } from "#shared/domain/button.ts";
 import { isRecord } from "#shared/wire/record.ts";
 
 /** A click on one of our buttons. Texts of Slack, bounded and of the right form; nothing of the message that it was in. */
@@ -15,9 +16,6 @@ export interface Click {
   /** Message (its ts) under which an answer is written; null: none that can be named. */
   readonly thread: string | null;
 }
-
-/** Names of our buttons; any other action is not ours. */
-export const BUTTONS = { approve: "falco-responder:approve", deny: "falco-responder:deny", undo: "falco-responder:undo" } as const;
 
 /** unreadable: not what Slack documents. foreign: an interaction of Slack that none of our buttons sends. */
 export type Unread = "unreadable" | "foreign";
