@@ -15,7 +15,7 @@ export async function orderWrites(
   { incident, generation }: Pick<IncidentBody, "incident" | "generation">,
   body: AlertBody,
   workload: Workload,
-  { table, clock, policy }: RespondPorts,
+  { table, clock, policy, registry }: RespondPorts,
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   const writes: Write[] = [];
@@ -43,7 +43,8 @@ export async function orderWrites(
       decidedAtMs: null,
       sent: 0,
       because: null,
-      ...(quorumOf(action) > 1 ? { quorum: quorumOf(action) } : {}),
+      // Without people IAM cannot tell one human from two.
+      ...((registry.people ?? []).length > 0 && quorumOf(action) > 1 ? { quorum: quorumOf(action) } : {}),
     };
     const when = there === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: there.version } as const);
     writes.push({ op: "put", item: orderItem(order, (there?.version ?? 0) + 1, nowMs), when });

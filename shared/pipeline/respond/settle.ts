@@ -78,7 +78,11 @@ export interface Settlement {
 const ATTEMPTS = 6;
 
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
-export async function settle(settlement: Settlement, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+export async function settle(
+  settlement: Settlement,
+  { table, clock }: Pick<ClaimPorts, "table" | "clock">,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { claim, receipt, incident, along } = settlement;
   const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
