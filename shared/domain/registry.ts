@@ -75,5 +75,11 @@ export interface Notifications {
 
 export type ChannelConfig =
   | { readonly name: string; readonly kind: "sns"; readonly topicArn: string }
-  /** `urlSecret`: `ssm:/name` or `secretsmanager:name`: never the URL itself. */
-  | { readonly name: string; readonly kind: "slack"; readonly urlSecret: string };
+  | {
+      readonly name: string;
+      readonly kind: "slack";
+      /** `ssm:/name` or `secretsmanager:name`: never the URL itself. */
+      readonly urlSecret: string;
+      /** false: its webhook is of another app than `slackApp`, and Slack would send clicks elsewhere. */
+      readonly buttons?: false;
+    };

@@ -3,6 +3,7 @@ import { BUTTONS } from "#shared/domain/button.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Person } from "#shared/domain/person.ts";
 import type { PolicyRule } from "#shared/domain/policy.ts";
+import type { Registry } from "#shared/domain/registry.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
 import { type ChatopsPorts, chatops } from "#shared/pipeline/chatops.ts";
 import { deliverNotes } from "#shared/pipeline/notify.ts";
@@ -172,10 +173,18 @@ describe("an alert, a question in Slack, a click", () => {
     expect(world.bodies<OrderBody>("order").find(({ verb }) => verb === "undo")).toMatchObject({ state: "carried", by: "bob" });
   });
 
-  test("without a button where no Slack app is configured, or the channel sends no clicks", async () => {
+  test.each<[string, (from: Registry) => Registry]>([
+    ["no Slack app is configured", ({ slackApp: _app, ...rest }) => rest],
+    [
+      "the channel is of another app",
+      (from) => ({
+        ...from,
+        notifications: { channels: [{ name: "chat", kind: "slack", urlSecret: "ssm:/hook", buttons: false }], system: [] },
+      }),
+    ],
+  ])("without a button where %s: the command stands there all the same", async (_what, change) => {
     const { world, alert, message } = await asked();
-    const { slackApp: _app, ...without } = world.registry;
-    world.registry = without;
+    world.registry = change(world.registry);
     world.later(APPROVAL_S * 1_000 + 1);
     await sweep(world.sweepPorts(), signal);
     await message();

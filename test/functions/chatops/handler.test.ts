@@ -40,7 +40,11 @@ const ports = (): ChatopsPorts => ({
   replies: { send: () => Promise.resolve(false) },
 });
 const eventOf = (secret: string): APIGatewayProxyEventV2 =>
-  slackEvent({ body: formOf(clickPayload("approve", `${"0".repeat(16)}.${"0".repeat(32)}`)), nowMs: NOW, secret }) as APIGatewayProxyEventV2;
+  slackEvent({
+    body: formOf(clickPayload("approve", `${"0".repeat(16)}.${"0".repeat(32)}`)),
+    nowMs: NOW,
+    secret,
+  }) as APIGatewayProxyEventV2;
 
 test("the deployed export is wrapped", () => {
   expect(module.handler.use).toBeTypeOf("function");
@@ -51,5 +55,8 @@ test("whoever Slack did not send is told nothing but 401; its twin is answered",
   const refused = await handler(eventOf("another"), context);
   expect(refused).toEqual({ statusCode: 401, headers: expect.any(Object), body: '{"error":"unverified"}' });
   expect(await handler({} as APIGatewayProxyEventV2, context)).toEqual(refused);
-  expect(await handler(eventOf(SLACK.secret), context)).toMatchObject({ statusCode: 200, body: expect.stringContaining("look at the newest message") });
+  expect(await handler(eventOf(SLACK.secret), context)).toMatchObject({
+    statusCode: 200,
+    body: expect.stringContaining("look at the newest message"),
+  });
 });
