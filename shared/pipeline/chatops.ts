@@ -63,7 +63,9 @@ async function decide(click: Click, ports: ChatopsPorts, signal: AbortSignal): P
 }
 
 async function answer({ responseUrl, thread }: Click, said: Pick<Reply, "to" | "text">, ports: ChatopsPorts, signal: AbortSignal) {
-  const isSent = responseUrl !== null && (await ports.replies.send(responseUrl, { ...said, thread }, signal));
+  // For one person in a thread that nobody has begun Slack would show nothing: https://docs.slack.dev/reference/methods/chat.postEphemeral
+  const reply: Reply = { ...said, thread: said.to === "everybody" ? thread : null };
+  const isSent = responseUrl !== null && (await ports.replies.send(responseUrl, reply, signal));
   if (isSent) return TAKEN;
   ports.telemetry.warn("A click was answered in the response alone", { hasUrl: responseUrl !== null });
   return { ...TAKEN, body: JSON.stringify({ response_type: "ephemeral", replace_original: false, text: said.text }) };

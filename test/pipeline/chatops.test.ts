@@ -208,7 +208,7 @@ describe("a click is refused, and its twin is taken,", () => {
   ])("%s", async (_what, user, over, because) => {
     const { world, click, refOf, replies, telemetry, order } = await asked();
     expect((await click("approve", refOf("approve"), user, over)).statusCode).toBe(200);
-    expect(replies).toEqual([expect.objectContaining({ to: "clicker", text: expect.stringContaining(because) })]);
+    expect(replies).toEqual([expect.objectContaining({ to: "clicker", text: expect.stringContaining(because), thread: null })]);
     expect(order()).toMatchObject({ state: "awaiting" });
     expect(world.orders).toEqual([]);
     expect(telemetry.total("NotEntitled")).toBe(1);
