@@ -16,6 +16,7 @@ import {
   inline,
   keepLedger,
   listStreams,
+  neverTheSwitch,
   ownLog,
   ownTopic,
   publish,
@@ -23,16 +24,34 @@ import {
   readIncidents,
   readSecrets,
   readStream,
+  readSwitch,
   receive,
   type Statement,
   send,
   trace,
   useKey,
 } from "./rights.ts";
+import { switchName } from "./switch.ts";
 
 /** One role per function: exactly what its work needs (docs/permissions.md says why for each right). */
 export const roles = (plan: DeployPlan): Resources =>
-  Object.fromEntries(deployed(plan).map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...attached(key, plan)])]));
+  Object.fromEntries(
+    deployed(plan).map((key) => [
+      roleId(key),
+      role(key, [ownLog(key), ...rights[key](plan), ...switched(key, plan), ...attached(key, plan)]),
+    ]),
+  );
+
+/** By these people set the kill switch; all others that write the ledger are kept from it. */
+const SETS_THE_SWITCH: readonly string[] = ["operate"];
+/** Ingest may write nothing but counts. */
+const ONLY_COUNTS: readonly string[] = ["ingest"];
+const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"];
+
+const switched = (key: FunctionKey, plan: DeployPlan): readonly Statement[] => [
+  ...(READS_THE_SWITCH.includes(key) ? [readSwitch(switchName(plan))] : []),
+  ...(SETS_THE_SWITCH.includes(key) || ONLY_COUNTS.includes(key) ? [] : [neverTheSwitch]),
+];
 
 /** What the service behind the function does with its role. */
 const attached = (key: FunctionKey, { deploy }: DeployPlan): readonly Statement[] => [

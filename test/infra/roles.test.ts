@@ -66,6 +66,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     ...CONTAIN_ECS,
     "lambda:InvokeFunction",
     "s3:PutObject",
+    "ssm:GetParameter",
     "sts:AssumeRole",
   ],
   "respond-kubernetes": [
@@ -79,10 +80,10 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sts:AssumeRole",
   ],
-  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
+  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "ssm:GetParameter", "sts:AssumeRole"],
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
   sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "eks:DescribeCluster", "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
-  operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage"],
+  operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage", "ssm:GetParameter"],
   chatops: [...LOG, ...KEY, ...LEDGER, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
 };
 
@@ -139,7 +140,9 @@ describe("each function has a role of its own, with exactly the rights of its wo
   });
 
   test("chatops, which everybody may call, reads incidents and claims and writes decisions: no claim, budget or switch", () => {
-    const ofLedger = of("chatops").filter(({ actions }) => actions.some((action) => action.startsWith("dynamodb:")));
+    const ofLedger = of("chatops").filter(
+      ({ effect, actions }) => effect === "Allow" && actions.some((action) => action.startsWith("dynamodb:")),
+    );
     expect(ofLedger.map(({ actions, condition }) => [actions, condition])).toEqual([
       [
         ["dynamodb:GetItem", "dynamodb:Query"],
@@ -158,6 +161,20 @@ describe("each function has a role of its own, with exactly the rights of its wo
   test("without a Slack app there is no role for it", () => {
     const { slackApp: _app, ...registry } = plan.registry;
     expect(Object.keys(roles({ ...plan, registry }))).toEqual(Object.keys(built).filter((id) => id !== roleId("chatops")));
+  });
+
+  test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
+    const parameter = `parameter/falco-responder/dev/switch`;
+    const readers = FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(parameter))));
+    expect(readers).toEqual(["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"]);
+    expect(all.flatMap(({ actions }) => actions)).not.toContain("ssm:PutParameter");
+    const writers = FUNCTIONS.filter((key) => allowed(of(key)).includes("dynamodb:PutItem"));
+    const denied = FUNCTIONS.filter((key) => of(key).some(({ effect, sid }) => effect === "Deny" && sid === "NeverTheSwitch"));
+    expect(writers.filter((key) => !denied.includes(key))).toEqual(["operate"]);
+    expect(of("sweep").find(({ sid }) => sid === "NeverTheSwitch")).toMatchObject({
+      actions: expect.arrayContaining(["dynamodb:PutItem"]),
+      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+    });
   });
 
   test("the key is used only through the services that hold our data", () => {
