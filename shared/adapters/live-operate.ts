@@ -15,6 +15,6 @@ export function liveOperatePorts(env: NodeJS.ProcessEnv): OperatePorts {
     orders: sqsOrders(laneUrls(env)),
     clock: systemClock,
     telemetry: liveTelemetry("operate"),
-    people: readCompiledRegistry().people ?? [],
+    registry: readCompiledRegistry(),
   };
 }

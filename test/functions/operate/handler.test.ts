@@ -28,7 +28,7 @@ async function asked() {
   const result = await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), new AbortController().signal);
   const incident = result.kind === "recorded" ? result.incident : "";
   const { table, clock, telemetry, orders } = world.respondPorts();
-  const handler = module.createHandler({ table, clock, telemetry, orders, people: [] });
+  const handler = module.createHandler({ table, clock, telemetry, orders, registry: world.registry });
   const request: OperateRequest = { verb: "approve", incident, action: null, target: null };
   const call = async (event: Event) => {
     const { statusCode, body } = await handler(event, context);
