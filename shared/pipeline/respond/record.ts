@@ -2,6 +2,7 @@ import type { Alert } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import { dayWrite } from "#shared/ledger/day.ts";
 import {
   type AlertBody,
   type ContainerBody,
@@ -188,6 +189,7 @@ async function incidentOf(
         when: current === null ? { kind: "absent" } : { kind: "version", version: current.version },
       },
       { op: "put", item: metaItem(about, 1, nowMs), when: { kind: "absent" } },
+      dayWrite(about, nowMs),
     ],
   };
 }
