@@ -18,7 +18,9 @@ export interface MuteBody {
 }
 
 /** unreadable: there, and this version cannot read what it says. */
-export type Mute = { readonly kind: "mute"; readonly id: string; readonly mute: MuteBody } | { readonly kind: "unreadable"; readonly id: string };
+export type Mute =
+  | { readonly kind: "mute"; readonly id: string; readonly mute: MuteBody }
+  | { readonly kind: "unreadable"; readonly id: string };
 
 export function muteWrite(mute: MuteBody, found: Item | null, nowMs: number): Write {
   const id = muteId(mute.cluster, mute.rule, mute.who);

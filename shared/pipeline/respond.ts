@@ -7,14 +7,13 @@ import type { Workload } from "#shared/domain/workload.ts";
 import type { ContainerBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { containerKey } from "#shared/ledger/keys.ts";
-import { readMutes } from "#shared/ledger/mute.ts";
 import { type Acted, act } from "#shared/pipeline/respond/act.ts";
-import { judge, type Verdict } from "#shared/pipeline/respond/judge.ts";
-import { muted, silencedRules } from "#shared/pipeline/respond/mute.ts";
+import { hear } from "#shared/pipeline/respond/hear.ts";
 import { carryOrder } from "#shared/pipeline/respond/orders.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { type Aftermath, type Recorded, record, recorded, recordedIn } from "#shared/pipeline/respond/record.ts";
 import { readClaim } from "#shared/pipeline/respond/settle.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 import { decodeOrder } from "#shared/wire/order.ts";
 import { decodeEntry } from "#shared/wire/queue-entry.ts";
 
@@ -27,9 +26,12 @@ export interface Message {
   readonly receiveCount: number;
 }
 
-/** hopeless: in the dead-letter queue with its reason. ignored: no policy rule matches the workload. recorded: in the ledger. */
+/**
+ * hopeless: in the dead-letter queue with its reason. ignored: no policy rule matches the workload. counted: towards a threshold that is not
+ * reached. recorded: in the ledger.
+ */
 export type Responded =
-  | { readonly kind: "hopeless" | "ignored"; readonly because: string }
+  | { readonly kind: "hopeless" | "ignored" | "counted"; readonly because: string }
   | {
       readonly kind: "recorded";
       readonly incident: string;
@@ -55,8 +57,14 @@ export async function respond(message: Message, ports: RespondPorts, signal: Abo
   const earlier = await recorded(entry.alert.id, table, signal);
   let known = earlier;
   if (known === null) {
-    const verdict = await heard(entry, message.receiveCount, ports, signal);
-    if (verdict === null) {
+    const verdict = await hear(entry, message.receiveCount, ports, signal);
+    if (verdict.entry === null && verdict.counted.length > 0) {
+      const because = verdict.counted.join("; ");
+      telemetry.count("Counted", entry.count);
+      telemetry.info("Alert counted towards a threshold", { alert: entry.alert.id, batch: entry.batch, because });
+      return { kind: "counted", because };
+    }
+    if (verdict.entry === null) {
       telemetry.count("Ignored", entry.count, { because: "workload" });
       return { kind: "ignored", because: "no policy rule matches the alert and its workload" };
     }
@@ -68,20 +76,6 @@ export async function respond(message: Message, ports: RespondPorts, signal: Abo
   telemetry.info("Alert responded to", { alert: entry.alert.id, incident: known.incident, decisions, acted, batch: entry.batch });
   return { kind: "recorded", incident: known.incident, repeated: earlier !== null, decisions, acted };
 }
-
-/** What is to become of the alert, less what people have muted. */
-async function heard(entry: QueueEntry, receiveCount: number, ports: RespondPorts, signal: AbortSignal): Promise<Verdict | null> {
-  const [whole, mutes] = await Promise.all([judge(entry, receiveCount, ports, signal), readMutes(ports.table, signal)]);
-  const silenced = whole === null ? NOTHING : silencedRules(whole, mutes, ports.clock.now());
-  if (whole === null || silenced.size === 0) return whole;
-  ports.telemetry.count("Muted", entry.count);
-  const rules = whole.rules.filter((rule) => !silenced.has(rule));
-  // A rule that nobody muted still speaks, with its own actions and channels.
-  const others = rules.length === 0 ? null : { ...entry, rules, policyVersion: ports.policy.version };
-  return muted(whole, others === null ? null : await judge(others, receiveCount, ports, signal), silenced);
-}
-
-const NOTHING: ReturnType<typeof silencedRules> = new Map();
 
 /** What another function or a person has left to this lane. */
 async function obey(order: Order, ports: RespondPorts, signal: AbortSignal): Promise<Responded> {

@@ -49,7 +49,7 @@ describe("functions", () => {
       const { Variables } = properties(functionId(key))["Environment"] as { readonly Variables: Readonly<Record<string, unknown>> };
       for (const [name, value] of Object.entries(Variables)) {
         if (name.startsWith("POWERTOOLS_")) expect(value).toEqual(expect.stringMatching(/^[\w-]+$/));
-        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence)/) });
+        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence|SwitchParameter$)/) });
       }
     }
   });

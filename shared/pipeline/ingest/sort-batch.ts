@@ -4,6 +4,7 @@ import type { Sensor } from "#shared/domain/queue-entry.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import { disagreement, type Origin, originOf } from "#shared/pipeline/ingest/accuse.ts";
 import { ageClass, similarText } from "#shared/pipeline/ingest/coalesce.ts";
+import { Counter } from "#shared/pipeline/ingest/counting.ts";
 import type { Kept } from "#shared/pipeline/ingest/kept.ts";
 import { Tally } from "#shared/pipeline/ingest/outcome.ts";
 import { matchAlert } from "#shared/policy/match.ts";
@@ -28,6 +29,8 @@ export interface Similar {
   readonly rules: readonly number[];
   readonly tell: string | null;
   alerts: number;
+  /** When they happened, where a matching rule has a threshold; null: nobody asks. */
+  readonly times: number[] | null;
   /** Log events that ended here: a joined line has several. */
   events: number;
 }
@@ -60,6 +63,7 @@ class BatchSorter {
   readonly #similar = new Map<string, Similar>();
   readonly #kept: Kept[] = [];
   readonly #tally = new Tally();
+  readonly #counter: Counter;
   #unregistered = 0;
   #fragments = 0;
 
@@ -67,6 +71,7 @@ class BatchSorter {
     this.#batch = batch;
     this.#origin = origin;
     this.#policy = policy;
+    this.#counter = new Counter(policy);
     this.#nowMs = nowMs;
   }
 
@@ -168,13 +173,17 @@ class BatchSorter {
     events: number,
   ): void {
     const age = ageClass(alert.timeMs, this.#nowMs, this.#policy.maxAgeSeconds);
-    const text = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
+    const like = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
+    const counting = because === null ? this.#counter.countingOf(alert, rules, like) : null;
+    const text = counting === null ? like : like + counting.apart;
     const known = this.#similar.get(text);
     if (known === undefined) {
-      this.#similar.set(text, { text, alert, eventId, raw, sensor, because, rules, tell, alerts: 1, events });
+      const times = counting === null ? null : [alert.timeMs ?? this.#nowMs];
+      this.#similar.set(text, { text, alert, eventId, raw, sensor, because, rules, tell, alerts: 1, times, events });
       return;
     }
     known.alerts++;
+    if (counting?.isRest !== true) known.times?.push(alert.timeMs ?? this.#nowMs);
     known.events += events;
     if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, raw, sensor });
   }

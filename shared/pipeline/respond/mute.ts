@@ -4,7 +4,7 @@ import { workloadName } from "#shared/domain/workload.ts";
 import { iso } from "#shared/ledger/items.ts";
 import { muteId } from "#shared/ledger/keys.ts";
 import { isActive, type Mute } from "#shared/ledger/mute.ts";
-import type { Verdict } from "#shared/pipeline/respond/judge.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 
 /** One policy rule that is muted for this target. `quiet`: people are not told either. */
 interface Silenced {
@@ -25,7 +25,8 @@ export function silencedRules(verdict: Verdict, mutes: readonly Mute[], nowMs: n
     const ids = namesOf(verdict).map((who) => muteId(cluster, rule, who));
     for (const one of mutes.filter(({ id }) => ids.includes(id))) {
       if (one.kind === "unreadable") {
-        if (!silenced.has(rule)) silenced.set(rule, { because: `a mute of it (${one.id}) cannot be read: in doubt nothing is done`, quiet: false });
+        if (!silenced.has(rule))
+          silenced.set(rule, { because: `a mute of it (${one.id}) cannot be read: in doubt nothing is done`, quiet: false });
         continue;
       }
       const { mute } = one;
