@@ -3,7 +3,7 @@ import { GetFunctionUrlConfigCommand, LambdaClient } from "@aws-sdk/client-lambd
 import { SignatureV4 } from "@smithy/signature-v4";
 import { messageOf } from "#shared/domain/error.ts";
 import type { Answer } from "#shared/pipeline/operate.ts";
-import { encodeRequest, type OperateRequest } from "#shared/wire/operate.ts";
+import { type AnyRequest, encodeRequest } from "#shared/wire/operate.ts";
 
 /** The service cannot be found, reached or asked. `remedy`: what the person can do. */
 export class CallError extends Error {
@@ -36,7 +36,7 @@ export async function findUrl(stage: string, region: string | undefined): Promis
 }
 
 /** Sends one request, signed with the caller's own credentials: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html */
-export async function ask(url: string, request: OperateRequest, region: string | undefined): Promise<Answer> {
+export async function ask(url: string, request: AnyRequest, region: string | undefined): Promise<Answer> {
   const { config } = client(region);
   const place = new URL(url);
   const body = encodeRequest(request);
@@ -62,16 +62,19 @@ export async function ask(url: string, request: OperateRequest, region: string |
   }
 }
 
+/** The second is of the version before. */
+const ANSWERS = ["falco-responder/answer/2", "falco-responder/answer/1"];
+
 async function read(answer: Response): Promise<Answer> {
   const text = await answer.text();
-  if (answer.status === 403 && !text.includes("falco-responder/answer/1"))
+  if (answer.status === 403 && !ANSWERS.some((schema) => text.includes(schema)))
     throw new CallError(
       "AWS refuses this request",
       "your principal needs lambda:InvokeFunctionUrl and lambda:InvokeFunction (via function URL) on the operate function: docs/permissions.md",
     );
   try {
     const value = JSON.parse(text) as { readonly schema?: unknown } & Answer;
-    if (value.schema === "falco-responder/answer/1") return value;
+    if (ANSWERS.some((schema) => schema === value.schema)) return value;
   } catch {
     // Said below.
   }

@@ -54,13 +54,13 @@ const ledger = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
 export const keepLedger: Statement = allow("KeepLedger", ledger, att("Ledger", "Arn"));
 /** A claim checks the kill switch beside what it writes. */
 export const claimInLedger: Statement = allow("ClaimInLedger", ["dynamodb:ConditionCheckItem", ...ledger], att("Ledger", "Arn"));
-/** The item of the kill switch is people's, by operate: no function that reads what attackers write may set it, whatever its code does. */
+/** The items of the kill switch and of mutes are people's, by operate: no function that reads what attackers write may set them, whatever its code does. */
 export const neverTheSwitch: Statement = {
   Sid: "NeverTheSwitch",
   Effect: "Deny",
   Action: ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
   Resource: att("Ledger", "Arn"),
-  Condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+  Condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["MUTE", "SWITCH"] } },
 };
 /** One parameter by its name; nobody of ours may write it. */
 export const readSwitch = (name: string): Statement =>

@@ -22,8 +22,13 @@ export type Mute =
   | { readonly kind: "mute"; readonly id: string; readonly mute: MuteBody }
   | { readonly kind: "unreadable"; readonly id: string };
 
-export function muteWrite(mute: MuteBody, found: Item | null, nowMs: number): Write {
-  const id = muteId(mute.cluster, mute.rule, mute.who);
+/** `id`: other than its own names say, where it ends one that cannot be read. */
+export function muteWrite(
+  mute: MuteBody,
+  found: Item | null,
+  nowMs: number,
+  id: string = muteId(mute.cluster, mute.rule, mute.who),
+): Write {
   const item = pack(muteKey(id), "mute", (found?.version ?? 0) + 1, nowMs, mute, { expires: expiry(mute.untilMs, KEEP_HELPER_S) });
   return { op: "put", item, when: found === null ? { kind: "absent" } : { kind: "version", version: found.version } };
 }

@@ -23,8 +23,13 @@ async function asked() {
   if (responded.kind !== "recorded") throw new Error("not recorded");
   const { incident } = responded;
   const say = (verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}, by = ALICE) => {
-    const { table, clock, telemetry, orders } = world.respondPorts();
-    return operate({ verb, incident, action: null, target: null, ...more }, iamActor(by), { table, clock, telemetry, orders }, signal);
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
+    return operate(
+      { verb, incident, action: null, target: null, ...more },
+      iamActor(by),
+      { table, clock, telemetry, orders, registry, switchParameter },
+      signal,
+    );
   };
   /** Delivers what lies in the lanes, once. */
   const deliver = async () => {

@@ -73,9 +73,11 @@ describe("an isolation whose time is over", () => {
     expect(own(world)).toMatchObject([{ timed: "asked", outcome: "refused" }]);
     const asked = world.bodies<OrderBody>("order").find(({ verb }) => verb === "approve");
     expect(asked).toMatchObject({ state: "awaiting", key: "kubernetes:terminate", target: pod.uid });
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     const request = { verb: "approve", incident: asked?.incident ?? "", action: null, target: null } as const;
-    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders }, signal)).toMatchObject({ kind: "accepted" });
+    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders, registry, switchParameter }, signal)).toMatchObject({
+      kind: "accepted",
+    });
     await passes(world, 60_000);
     expect(quarantined(world, pod.uid)).toBeUndefined();
   });
@@ -110,9 +112,14 @@ describe("an isolation whose time is over", () => {
     const pod = world.kubernetes.run();
     const entry = podEntry(world, { ...pod, containerId: pod.containers[0]?.id ?? "" });
     await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     const [{ incident } = { incident: "" }] = world.bodies<IncidentBody>("incident");
-    await operate({ verb: "approve", incident, action: null, target: null }, iamActor(ALICE), { table, clock, telemetry, orders }, signal);
+    await operate(
+      { verb: "approve", incident, action: null, target: null },
+      iamActor(ALICE),
+      { table, clock, telemetry, orders, registry, switchParameter },
+      signal,
+    );
     await passes(world, 60_000);
     expect(receipts(world)).toMatchObject([{ action: "kubernetes:quarantine", outcome: "done" }]);
     await passes(world, 2 * HOUR);
@@ -122,11 +129,11 @@ describe("an isolation whose time is over", () => {
 
   test("a person who took it back before is not overruled", async () => {
     const { world, pod, order } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     await operate(
       { verb: "undo", incident: order?.incident ?? "", action: null, target: null },
       iamActor(ALICE),
-      { table, clock, telemetry, orders },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
     await passes(world, 60_000);

@@ -27,8 +27,8 @@ async function asked() {
   const entry = taskEntry(world, { taskArn: task.taskArn, containerId: task.containers[0]?.runtimeId ?? "" });
   const result = await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), new AbortController().signal);
   const incident = result.kind === "recorded" ? result.incident : "";
-  const { table, clock, telemetry, orders } = world.respondPorts();
-  const handler = module.createHandler({ table, clock, telemetry, orders });
+  const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
+  const handler = module.createHandler({ table, clock, telemetry, orders, registry, switchParameter });
   const request: OperateRequest = { verb: "approve", incident, action: null, target: null };
   const call = async (event: Event) => {
     const { statusCode, body } = await handler(event, context);
