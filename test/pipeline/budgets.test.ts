@@ -3,8 +3,8 @@ import type { Notice } from "#shared/domain/notice.ts";
 import type { Budgets } from "#shared/domain/policy.ts";
 import { respond } from "#shared/pipeline/respond.ts";
 import { DEPLOYMENT } from "#shared/playbooks/kubernetes/kinds.ts";
-import type { Table } from "#shared/ports/table.ts";
 import { podEntry, policyOf, shellRule, taskEntry, World } from "../fakes/world.ts";
+import { apart, atOnce } from "./at-once.ts";
 import { receiptsOf, signal } from "./stage.ts";
 
 const WIDE: Budgets = { windowSeconds: 600, owner: 100, cluster: 100, fleet: 200 };
@@ -145,15 +145,6 @@ describe("a budget that is exceeded", () => {
   });
 });
 
-/** A function of its own: it shares nothing with the others but what DynamoDB holds. */
-const apart = (table: Table): Table => ({
-  get: (key, s) => table.get(key, s),
-  query: (pk, prefix, s, most) => table.query(pk, prefix, s, most),
-  due: (until, limit, s) => table.due(until, limit, s),
-  transact: (writes, s, token) => table.transact(writes, s, token),
-  putAll: (items, s) => table.putAll(items, s),
-});
-
 test.each([
   ["an owner's", { owner: 3 }, 3],
   ["a cluster's: an owner takes no more than a quarter", { cluster: 12 }, 3],
@@ -162,25 +153,8 @@ test.each([
 ])("50 responders at the same moment never exceed a budget, and none of them is lost: %s", async (_title, budgets, most) => {
   const world = worldOf(budgets);
   const { entry } = serviceIn(world, 50);
-  const bodies50 = Array.from({ length: 50 }, (_, n) => JSON.stringify(entry(n)));
-  const bodyOf = (n: number) => bodies50[n] ?? "";
-  const open = new Set(Array.from({ length: 50 }, (_, n) => n));
-  const acted: unknown[] = [];
-  for (let delivery = 1; open.size > 0 && delivery < 30; delivery++) {
-    const bodies = [...open].map((n) => [n, bodyOf(n)] as const);
-    await Promise.all(
-      bodies.map(async ([n, body]) => {
-        try {
-          const answer = await respond({ body, receiveCount: delivery }, { ...world.respondPorts(), table: apart(world.table) }, signal);
-          open.delete(n);
-          acted.push(answer.kind === "recorded" ? answer.acted[0] : answer.kind);
-        } catch (thrown) {
-          // The message comes again.
-          expect(thrown).toMatchObject({ code: "ledger_contention" });
-        }
-      }),
-    );
-  }
+  const bodies = Array.from({ length: 50 }, (_, n) => JSON.stringify(entry(n)));
+  const acted = await atOnce(bodies, () => ({ ...world.respondPorts(), table: apart(world.table) }));
   expect(acted.filter((one) => one === "done")).toHaveLength(most);
   expect(acted.filter((one) => one === "held")).toHaveLength(50 - most);
   expect([...world.ecs.stopped.values()].reduce((sum, count) => sum + count, 0)).toBe(most);

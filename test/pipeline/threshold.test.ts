@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { PipelineError } from "#shared/domain/error.ts";
 import type { PolicyRule, Threshold } from "#shared/domain/policy.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { AlertBody } from "#shared/ledger/incident.ts";
@@ -109,6 +110,21 @@ describe("a rule with a threshold", () => {
     for (let n = 0; n < 2; n++) await send({ ...lost, batch: `lost${n}`, alert: { ...lost.alert, id: String(n).repeat(64) } });
     expect(await send(alert(tasks[0]))).toMatchObject({ kind: "counted", because: expect.stringContaining("1 of 3") });
     expect(world.table.ofType("threshold")).toHaveLength(2);
+  });
+
+  test("while nobody can tell whether the rule's workload clauses hold, alerts are counted apart; a rule without such clauses counts on", async () => {
+    const workload = [{ fact: "service", test: { op: "equals", values: ["web"] } }] as const;
+    for (const [match, kind] of [
+      [{ ...counting().match, workload }, "counted"],
+      [counting().match, "recorded"],
+    ] as const) {
+      const { world, alert, send } = stage([{ ...shellRule, match }]);
+      for (let n = 0; n < 2; n++) {
+        world.ecs.fail("describe", new PipelineError("aws_denied", "no"));
+        expect(await send(alert())).toMatchObject({ kind: "counted" });
+      }
+      expect(await send(alert())).toMatchObject({ kind });
+    }
   });
 
   test("a rule without one beside it acts at once, and what is counted stands beside it", async () => {
