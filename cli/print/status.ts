@@ -9,12 +9,9 @@ export const pauseLines = (pauses: Pauses, nowMs: number): readonly string[] =>
   pauses
     .filter(({ paused }) => paused)
     .map(
-      ({ source, because, since, until }) =>
-        `  ${pc.bold(plain(source))}: ${plain(because)}${timed("since", since, nowMs)}${timed("people are reminded", until, nowMs)}`,
+      ({ source, because, until }) =>
+        `  ${pc.bold(plain(source))}: ${plain(because)}${until === null ? "" : `; people are reminded ${moment(Date.parse(until), nowMs)}`}`,
     );
-
-const timed = (word: string, time: string | null, nowMs: number): string =>
-  time === null ? "" : `; ${word} ${moment(Date.parse(time), nowMs)}`;
 
 export function statusLines({ paused, pauses, mutes }: Extract<Answer, { readonly kind: "status" }>, nowMs: number): readonly string[] {
   return [
