@@ -11,7 +11,7 @@ export interface MuteBody {
   readonly reason: string;
   readonly by: string;
   readonly sinceMs: number;
-  /** Over from this moment on, by itself. */
+  /** Over from this moment on, by itself; ending it sets this. */
   readonly untilMs: number;
   /** Who ended it before; null: nobody. */
   readonly endedBy: string | null;
@@ -48,4 +48,4 @@ export function readMute(item: Item): Mute {
 export const readMutes = async (table: Pick<Table, "query">, signal: AbortSignal): Promise<readonly Mute[]> =>
   (await table.query(MUTES_PK, "", signal)).map(readMute);
 
-export const isActive = ({ untilMs, endedBy }: MuteBody, nowMs: number): boolean => endedBy === null && nowMs < untilMs;
+export const isActive = ({ untilMs }: MuteBody, nowMs: number): boolean => nowMs < untilMs;

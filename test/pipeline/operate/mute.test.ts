@@ -131,11 +131,13 @@ describe("mute", () => {
     expect(world.ecs.stopped.size).toBe(1);
   });
 
-  test("what is told for itself (a torn or forged line) is never muted", async () => {
-    const { world, incident, alert } = await known();
-    await ask(world, muteOf({ incident }));
-    const entry = { ...alert(), tell: "possible evasion" };
-    await deliver(world, entry);
+  test("what is told for itself (a torn or forged line) is never muted, whatever people said of its incident", async () => {
+    const { world, alert } = await known();
+    const torn = () => ({ ...alert(), tell: "possible evasion" });
+    const incident = incidentIn(await deliver(world, torn()));
+    expect(await ask(world, muteOf({ incident }))).toMatchObject({ kind: "accepted" });
+    const entry = torn();
+    expect(incidentIn(await deliver(world, entry))).toBe(incident);
     expect(last(world, entry.alert.id)?.channels).toEqual(["oncall"]);
   });
 
