@@ -2,14 +2,14 @@ import middy from "@middy/core";
 import type { APIGatewayProxyEventV2WithIAMAuthorizer, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import { liveOperatePorts } from "#shared/adapters/live-operate.ts";
 import { iamActor } from "#shared/domain/actor.ts";
-import { type OperatePorts, operate } from "#shared/pipeline/operate.ts";
+import { type FleetPorts, operate } from "#shared/pipeline/operate.ts";
 import { decodeRequest, encodeAnswer, versionOf } from "#shared/wire/operate.ts";
 
 type Event = APIGatewayProxyEventV2WithIAMAuthorizer;
 type Result = APIGatewayProxyStructuredResultV2;
 
 /** Function URL with AWS_IAM: who asks is who signed the request, never what it says. Rejects when the ledger or a queue is broken. */
-export const createHandler = (ports: OperatePorts) =>
+export const createHandler = (ports: FleetPorts) =>
   middy<Event, Result, Error, Context>({ timeoutEarlyInMillis: 0 }).handler(async (event: Event, context: Context): Promise<Result> => {
     const by = event.requestContext.authorizer?.iam?.userArn ?? "";
     const body = event.isBase64Encoded ? Buffer.from(event.body ?? "", "base64").toString("utf8") : (event.body ?? "");

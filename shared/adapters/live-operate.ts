@@ -5,10 +5,10 @@ import { laneUrls, sqsOrders } from "#shared/adapters/orders.ts";
 import { ssmSwitch } from "#shared/adapters/switch-parameter.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import type { OperatePorts } from "#shared/pipeline/operate.ts";
+import type { FleetPorts } from "#shared/pipeline/operate.ts";
 
 /** The world of operate as deployed. Throws `config_invalid` where a setting or a compiled file is missing: at start, not at the first request. */
-export function liveOperatePorts(env: NodeJS.ProcessEnv): OperatePorts {
+export function liveOperatePorts(env: NodeJS.ProcessEnv): FleetPorts {
   const table = env["LEDGER_TABLE"];
   if (!table) throw new PipelineError("config_invalid", "the environment variable LEDGER_TABLE is missing");
   return {

@@ -1,4 +1,4 @@
-import type { Actor } from "#shared/domain/actor.ts";
+import { type Actor, actorText } from "#shared/domain/actor.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { metaKey } from "#shared/ledger/keys.ts";
@@ -9,10 +9,22 @@ import { release } from "#shared/pipeline/operate/release.ts";
 import { itemsOf, summaryOf } from "#shared/pipeline/operate/summary.ts";
 import { askUndo } from "#shared/pipeline/operate/undo.ts";
 import type { Item } from "#shared/ports/table.ts";
-import type { OperateRequest } from "#shared/wire/operate.ts";
+import type { AnyRequest, OperateRequest } from "#shared/wire/operate.ts";
 
-/** Verbs about one incident. */
-export async function ofIncident(request: OperateRequest, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
+/** Verbs about one incident: what a person decides is written down and sent to the lane that has the rights. */
+export async function operateIncident(request: OperateRequest, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
+  const answer = await ofIncident(request, by, ports, signal);
+  if (request.verb !== "show") tellOperated(request, by, answer, ports);
+  return answer;
+}
+
+/** Who asked for what, and what became of it. */
+export function tellOperated(request: AnyRequest, by: Actor, { kind }: Answer, { telemetry }: OperatePorts): void {
+  telemetry.info("Operated", { ...request, by: actorText(by), accepted: kind !== "refused" });
+  telemetry.count("Operated", 1, { verb: request.verb, outcome: kind === "refused" ? "refused" : "accepted" });
+}
+
+async function ofIncident(request: OperateRequest, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
   const { table } = ports;
   const { verb, incident } = request;
   const meta = await table.get(metaKey(incident), signal);

@@ -4,7 +4,7 @@ import { iso, unpack } from "#shared/ledger/items.ts";
 import { dayPk, incidentPk, metaKey } from "#shared/ledger/keys.ts";
 import { readOrder } from "#shared/ledger/order.ts";
 import { type Answer, type IncidentRow, refused } from "#shared/pipeline/operate/answer.ts";
-import type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
+import type { FleetPorts } from "#shared/pipeline/operate/ports.ts";
 import { factsOf } from "#shared/pipeline/operate/summary.ts";
 import type { ListRequest } from "#shared/wire/operate.ts";
 
@@ -24,7 +24,7 @@ const CURSOR = /^\d{4}-\d\d-\d\d(?:T[\d:.]{12}Z#[0-9a-f]{16})?$/;
  * Incidents, the newest first, from the items that were written when they were opened (`DAY#`): no scan. What must be read of each is read
  * now, so a row is as true as the ledger. A page may be short and not the last: `next` says so.
  */
-export async function list(request: ListRequest, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
+export async function list(request: ListRequest, ports: FleetPorts, signal: AbortSignal): Promise<Answer> {
   const { cursor } = request;
   if (cursor !== null && !CURSOR.test(cursor)) return refused("this cursor is none that a list has given: begin again without it");
   const nowMs = ports.clock.now();
@@ -61,7 +61,7 @@ async function fill(
   page: Page,
   opened: readonly Found[],
   request: ListRequest,
-  ports: OperatePorts,
+  ports: FleetPorts,
   signal: AbortSignal,
 ): Promise<string | null> {
   const nowMs = ports.clock.now();
@@ -87,7 +87,7 @@ function daysFrom(before: string, sinceMs: number): readonly string[] {
   );
 }
 
-async function openedIn(days: readonly string[], { table }: OperatePorts, signal: AbortSignal): Promise<readonly Found[]> {
+async function openedIn(days: readonly string[], { table }: FleetPorts, signal: AbortSignal): Promise<readonly Found[]> {
   const items = (await Promise.all(days.map((day) => table.query(dayPk(day), "", signal)))).flat();
   return items.map((item) => ({ sk: item.sk, body: readOpened(item) })).sort((a, b) => (a.sk < b.sk ? 1 : -1));
 }
@@ -98,7 +98,7 @@ const isMeant = ({ cluster, rule }: OpenedBody, wanted: ListRequest): boolean =>
 const isWanted = (row: IncidentRow, { state, waiting }: ListRequest): boolean =>
   (state === "all" || row.state === state) && (!waiting || row.waiting > 0);
 
-async function rowOf(incident: string, nowMs: number, { table }: OperatePorts, signal: AbortSignal): Promise<IncidentRow | null> {
+async function rowOf(incident: string, nowMs: number, { table }: FleetPorts, signal: AbortSignal): Promise<IncidentRow | null> {
   const [meta, orders] = await Promise.all([
     table.get(metaKey(incident), signal),
     table.query(incidentPk(incident), "ORDER#approve#", signal),

@@ -4,7 +4,7 @@ import { iso, unpack } from "#shared/ledger/items.ts";
 import { metaKey, muteId, muteKey } from "#shared/ledger/keys.ts";
 import { isActive, type Mute, type MuteBody, muteWrite, readMute, readMutes } from "#shared/ledger/mute.ts";
 import { type Answer, type MuteView, refused } from "#shared/pipeline/operate/answer.ts";
-import type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
+import type { FleetPorts } from "#shared/pipeline/operate/ports.ts";
 import type { MuteRequest, UnmuteRequest } from "#shared/wire/operate.ts";
 
 /** Every alert reads all of them: more than so many are a policy that wants to be changed. */
@@ -13,7 +13,7 @@ const MOST_ACTIVE = 200;
 const LOST = "somebody else changed this mute at the same moment: look at the mutes again";
 
 /** What is muted is still recorded and counted, and neither acted on nor told. It ends by itself. */
-export async function mute(request: MuteRequest, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
+export async function mute(request: MuteRequest, by: Actor, ports: FleetPorts, signal: AbortSignal): Promise<Answer> {
   const { table, clock, registry } = ports;
   const about = await aboutOf(request, ports, signal);
   if (typeof about === "string") return refused(about);
@@ -43,7 +43,7 @@ export async function mute(request: MuteRequest, by: Actor, ports: OperatePorts,
   return { kind: "accepted", says, summary: null, mute: viewOf({ kind: "mute", id, mute: body }, nowMs) };
 }
 
-export async function unmute(request: UnmuteRequest, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
+export async function unmute(request: UnmuteRequest, by: Actor, ports: FleetPorts, signal: AbortSignal): Promise<Answer> {
   const { table, clock } = ports;
   const found = await table.get(muteKey(request.mute), signal);
   if (found === null) return refused(`there is no mute ${request.mute}: "mutes" lists them`);
@@ -61,7 +61,7 @@ export async function unmute(request: UnmuteRequest, by: Actor, ports: OperatePo
 }
 
 /** `all`: also those that are over, as long as the ledger keeps them. */
-export async function mutes({ table, clock }: OperatePorts, all: boolean, signal: AbortSignal): Promise<readonly MuteView[]> {
+export async function mutes({ table, clock }: FleetPorts, all: boolean, signal: AbortSignal): Promise<readonly MuteView[]> {
   const nowMs = clock.now();
   const views = (await readMutes(table, signal)).map((one) => viewOf(one, nowMs));
   return views
@@ -88,7 +88,7 @@ function viewOf(one: Mute, nowMs: number): MuteView {
 
 async function aboutOf(
   { incident, cluster, rule, who }: MuteRequest,
-  { table }: OperatePorts,
+  { table }: FleetPorts,
   signal: AbortSignal,
 ): Promise<Pick<MuteBody, "cluster" | "rule" | "who"> | string> {
   if (incident === null)
