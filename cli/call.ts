@@ -4,7 +4,7 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import { messageOf } from "#shared/domain/error.ts";
 import type { ReportAnswer } from "#shared/pipeline/operate/report.ts";
 import type { Answer } from "#shared/pipeline/operate.ts";
-import { encodeRequest, type OperateRequest } from "#shared/wire/operate.ts";
+import { type AnyRequest, encodeRequest } from "#shared/wire/operate.ts";
 import { encodeReportRequest, type ReportRequest } from "#shared/wire/report.ts";
 
 /** The service cannot be found, reached or asked. `remedy`: what the person can do. */
@@ -38,7 +38,7 @@ export async function findUrl(stage: string, region: string | undefined): Promis
 }
 
 /** Sends one request, signed with the caller's own credentials: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html */
-export const ask = (url: string, request: OperateRequest, region: string | undefined): Promise<Answer> =>
+export const ask = (url: string, request: AnyRequest, region: string | undefined): Promise<Answer> =>
   post(url, encodeRequest(request), region);
 
 /** The same, for the report of an incident. */
@@ -70,16 +70,19 @@ async function post<T>(url: string, body: string, region: string | undefined): P
   }
 }
 
+/** The second is of the version before. */
+const ANSWERS = ["falco-responder/answer/2", "falco-responder/answer/1"];
+
 async function read<T>(answer: Response): Promise<T> {
   const text = await answer.text();
-  if (answer.status === 403 && !text.includes("falco-responder/answer/1"))
+  if (answer.status === 403 && !ANSWERS.some((schema) => text.includes(schema)))
     throw new CallError(
       "AWS refuses this request",
       "your principal needs lambda:InvokeFunctionUrl and lambda:InvokeFunction (via function URL) on the operate function: docs/permissions.md",
     );
   try {
     const value = JSON.parse(text) as { readonly schema?: unknown } & T;
-    if (value.schema === "falco-responder/answer/1") return value;
+    if (ANSWERS.some((schema) => schema === value.schema)) return value;
   } catch {
     // Said below.
   }

@@ -72,13 +72,13 @@ export const decideInLedger: Statement = allow(
   att("Ledger", "Arn"),
   inPartitions("INCIDENT#*", "SLACK#*"),
 );
-/** The item of the kill switch is people's, by operate: no function that reads what attackers write may set it, whatever its code does. */
+/** The items of the kill switch and of mutes are people's, by operate: no function that reads what attackers write may set them, whatever its code does. */
 export const neverTheSwitch: Statement = {
   Sid: "NeverTheSwitch",
   Effect: "Deny",
   Action: ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
   Resource: att("Ledger", "Arn"),
-  Condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+  Condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["MUTE", "SWITCH"] } },
 };
 /** One parameter by its name; nobody of ours may write it. */
 export const readSwitch = (name: string): Statement =>

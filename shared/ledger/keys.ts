@@ -92,3 +92,13 @@ export const DIGEST: Key = { pk: "AUDIT#DIGEST", sk: "LAST" };
 
 /** That a signed request of Slack was taken: it is taken once. */
 export const clickKey = (signature: string): Key => ({ pk: `SLACK#${hashOf("slack", signature)}`, sk: "REQUEST" });
+
+/** Incidents in the order in which they were opened, one partition a day (UTC): `2026-11-28`. */
+export const dayPk = (openedAtIso: string): string => `DAY#${openedAtIso.slice(0, 10)}`;
+export const dayKey = (openedAtIso: string, incident: string): Key => ({ pk: dayPk(openedAtIso), sk: `${openedAtIso}#${incident}` });
+
+/** All mutes: few, and every alert looks at them. */
+export const MUTES_PK = "MUTE";
+/** 16 hex. `who`: owner or workload, as the incident names it. */
+export const muteId = (cluster: string, rule: string, who: string): string => hashOf("mute", cluster, rule, who).slice(0, 16);
+export const muteKey = (id: string): Key => ({ pk: MUTES_PK, sk: id });

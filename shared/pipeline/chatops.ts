@@ -2,7 +2,8 @@ import { expiry, pack } from "#shared/ledger/items.ts";
 import { clickKey } from "#shared/ledger/keys.ts";
 import { meantBy } from "#shared/pipeline/chatops/meant.ts";
 import { type Check, type VerifyPorts, verify } from "#shared/pipeline/chatops/verify.ts";
-import { type OperatePorts, operate } from "#shared/pipeline/operate.ts";
+import { operateIncident } from "#shared/pipeline/operate/incident.ts";
+import type { OperatePorts } from "#shared/pipeline/operate.ts";
 import type { Replies, Reply } from "#shared/ports/chatops.ts";
 import type { HttpEvent } from "#shared/wire/slack/envelope.ts";
 import type { Click } from "#shared/wire/slack/interaction.ts";
@@ -57,7 +58,7 @@ async function decide(click: Click, ports: ChatopsPorts, signal: AbortSignal): P
   const request = await meantBy(click, ports.table, signal);
   if (typeof request === "string") return { to: "clicker", text: request };
   const actor = { kind: "slack", team: click.user.team, user: click.user.id } as const;
-  const done = await operate(request, actor, ports, signal);
+  const done = await operateIncident(request, actor, ports, signal);
   if (done.kind === "accepted") return { to: "everybody", text: done.says };
   return { to: "clicker", text: done.kind === "refused" ? `Not done: ${done.because}` : "" };
 }

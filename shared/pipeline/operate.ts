@@ -1,33 +1,43 @@
-import { type Actor, actorText } from "#shared/domain/actor.ts";
-import type { IncidentBody } from "#shared/ledger/incident.ts";
-import { unpack } from "#shared/ledger/items.ts";
-import { metaKey } from "#shared/ledger/keys.ts";
+import type { Actor } from "#shared/domain/actor.ts";
 import type { Answer } from "#shared/pipeline/operate/answer.ts";
-import { type Answering, decide } from "#shared/pipeline/operate/decide.ts";
-import type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
-import { itemsOf, summaryOf } from "#shared/pipeline/operate/summary.ts";
-import { askUndo } from "#shared/pipeline/operate/undo.ts";
+import { operateIncident, tellOperated } from "#shared/pipeline/operate/incident.ts";
+import { list } from "#shared/pipeline/operate/list.ts";
+import { mute, mutes, unmute } from "#shared/pipeline/operate/mute.ts";
+import type { FleetPorts } from "#shared/pipeline/operate/ports.ts";
+import { status, turn } from "#shared/pipeline/operate/switch.ts";
+import type { AnyRequest, FleetRequest, OperateRequest } from "#shared/wire/operate.ts";
 
-export type { ActionView, Answer, IncidentSummary } from "#shared/pipeline/operate/answer.ts";
-export type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
+export type { ActionView, Answer, IncidentRow, IncidentSummary, MuteView } from "#shared/pipeline/operate/answer.ts";
+export type { FleetPorts, OperatePorts } from "#shared/pipeline/operate/ports.ts";
 
-/** Records what a person decided, and sends it to the lane that has the rights. `by`: made only from what AWS or Slack vouches for. */
-export async function operate(request: Answering, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
-  const { table, telemetry } = ports;
-  const meta = await table.get(metaKey(request.incident), signal);
-  if (meta === null) return { kind: "refused", because: `there is no incident ${request.incident}`, summary: null };
-  const about = unpack<IncidentBody>(meta, "incident");
-  const items = await itemsOf(request.incident, table, signal);
-  const summary = summaryOf(about, items);
-  if (request.verb === "show") return { kind: "shown", summary };
-  const refuse = (because: string): Answer => ({ kind: "refused", because, summary });
-  const done =
-    request.verb === "undo"
-      ? await askUndo(request, about, items, by, ports, signal)
-      : await decide(request, about, items, by, ports, signal);
-  telemetry.info("Operated", { verb: request.verb, incident: request.incident, by: actorText(by), accepted: typeof done !== "string" });
-  telemetry.count("Operated", 1, { verb: request.verb, outcome: typeof done === "string" ? "refused" : "accepted" });
-  return typeof done === "string"
-    ? refuse(done)
-    : { kind: "accepted", says: done.says, summary: summaryOf(about, await itemsOf(request.incident, table, signal)) };
+/** What only looks: nothing is written, and nothing is counted. */
+const LOOKS: readonly FleetRequest["verb"][] = ["list", "mutes", "status"];
+
+/** Answers what a person asks. `by`: made only from what AWS or Slack vouches for. */
+export async function operate(request: AnyRequest, by: Actor, ports: FleetPorts, signal: AbortSignal): Promise<Answer> {
+  if (isOfIncident(request)) return await operateIncident(request, by, ports, signal);
+  const answer = await ofFleet(request, by, ports, signal);
+  if (!LOOKS.includes(request.verb)) tellOperated(request, by, answer, ports);
+  return answer;
+}
+
+const OF_INCIDENT: readonly AnyRequest["verb"][] = ["show", "approve", "deny", "undo", "release"] satisfies OperateRequest["verb"][];
+const isOfIncident = (request: AnyRequest): request is OperateRequest => OF_INCIDENT.includes(request.verb);
+
+async function ofFleet(request: FleetRequest, by: Actor, ports: FleetPorts, signal: AbortSignal): Promise<Answer> {
+  switch (request.verb) {
+    case "list":
+      return await list(request, ports, signal);
+    case "mute":
+      return await mute(request, by, ports, signal);
+    case "unmute":
+      return await unmute(request, by, ports, signal);
+    case "mutes":
+      return { kind: "mutes", mutes: await mutes(ports, true, signal) };
+    case "pause":
+    case "resume":
+      return await turn(request, by, ports, signal);
+    case "status":
+      return await status(ports, signal);
+  }
 }

@@ -8,7 +8,7 @@ import type { ContainerBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { containerKey } from "#shared/ledger/keys.ts";
 import { type Acted, act } from "#shared/pipeline/respond/act.ts";
-import { judge } from "#shared/pipeline/respond/judge.ts";
+import { hear } from "#shared/pipeline/respond/hear.ts";
 import { carryOrder } from "#shared/pipeline/respond/orders.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { type Aftermath, type Recorded, record, recorded, recordedIn } from "#shared/pipeline/respond/record.ts";
@@ -57,7 +57,7 @@ export async function respond(message: Message, ports: RespondPorts, signal: Abo
   const earlier = await recorded(entry.alert.id, table, signal);
   let known = earlier;
   if (known === null) {
-    const verdict = await judge(entry, message.receiveCount, ports, signal);
+    const verdict = await hear(entry, message.receiveCount, ports, signal);
     if (verdict.entry === null && verdict.counted.length > 0) {
       const because = verdict.counted.join("; ");
       telemetry.count("Counted", entry.count);

@@ -83,12 +83,12 @@ class Scene<Target, Self extends Stage<Target, Self>> implements Acts<Target, Se
   }
 
   async say(verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}): Promise<void> {
-    const { table, clock, telemetry, orders } = this.#ports(LANES);
+    const { table, clock, telemetry, orders, registry, switchParameter } = this.#ports(LANES);
     const incident = this.incident();
     const answer = await operate(
       { verb, incident, action: null, target: null, ...more },
       iamActor(ALICE),
-      { table, clock, telemetry, orders, registry: this.stage.world.registry },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
     if (answer.kind === "refused") this.because.push(`to the person: ${answer.because}`);

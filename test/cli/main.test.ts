@@ -27,7 +27,18 @@ describe("the command line", () => {
       undo: hostile,
       by: hostile,
     };
-    const summary = { incident: "1f0c2d3e4a5b6c7d", cluster: hostile, who: hostile, rule: hostile, state: hostile, actions: [action] };
+    const summary = {
+      incident: "1f0c2d3e4a5b6c7d",
+      cluster: hostile,
+      who: hostile,
+      rule: hostile,
+      state: hostile,
+      firstAlertAtMs: 1,
+      lastAlertAtMs: 2,
+      closedAtMs: null,
+      count: 3,
+      actions: [action],
+    };
     const printed: string[] = [];
     const log = vi.spyOn(console, "log").mockImplementation((text: string) => void printed.push(text));
     try {

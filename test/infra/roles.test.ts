@@ -207,7 +207,7 @@ describe("each function has a role of its own, with exactly the rights of its wo
     expect(writers.filter((key) => !denied.includes(key))).toEqual(["operate"]);
     expect(of("sweep").find(({ sid }) => sid === "NeverTheSwitch")).toMatchObject({
       actions: expect.arrayContaining(["dynamodb:PutItem"]),
-      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["MUTE", "SWITCH"] } },
     });
   });
 

@@ -23,11 +23,11 @@ async function asked() {
   if (responded.kind !== "recorded") throw new Error("not recorded");
   const { incident } = responded;
   const say = (verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}, by = ALICE) => {
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     return operate(
       { verb, incident, action: null, target: null, ...more },
       iamActor(by),
-      { table, clock, telemetry, orders, registry: world.registry },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
   };

@@ -7,7 +7,7 @@ import type { Registry } from "#shared/domain/registry.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
 import { type ChatopsPorts, chatops } from "#shared/pipeline/chatops.ts";
 import { deliverNotes } from "#shared/pipeline/notify.ts";
-import { operate } from "#shared/pipeline/operate.ts";
+import { operateIncident as operate } from "#shared/pipeline/operate/incident.ts";
 import { respond } from "#shared/pipeline/respond.ts";
 import { sweep } from "#shared/pipeline/sweep.ts";
 import type { Reply } from "#shared/ports/chatops.ts";

@@ -52,12 +52,12 @@ function stage(actions: readonly PolicyAction[]) {
     return done;
   };
   const say = async (verb: OperateRequest["verb"], action: string) => {
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     const incident = String(world.table.ofType("incident")[0]?.pk).replace("INCIDENT#", "");
     return await operate(
       { verb, incident, action, target: null },
       iamActor("arn:aws:iam::1:user/a"),
-      { table, clock, telemetry, orders, registry: world.registry },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
   };

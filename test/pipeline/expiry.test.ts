@@ -73,9 +73,9 @@ describe("an isolation whose time is over", () => {
     expect(own(world)).toMatchObject([{ timed: "asked", outcome: "refused" }]);
     const asked = world.bodies<OrderBody>("order").find(({ verb }) => verb === "approve");
     expect(asked).toMatchObject({ state: "awaiting", key: "kubernetes:terminate", target: pod.uid });
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     const request = { verb: "approve", incident: asked?.incident ?? "", action: null, target: null } as const;
-    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders, registry: world.registry }, signal)).toMatchObject({
+    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders, registry, switchParameter }, signal)).toMatchObject({
       kind: "accepted",
     });
     await passes(world, 60_000);
@@ -112,12 +112,12 @@ describe("an isolation whose time is over", () => {
     const pod = world.kubernetes.run();
     const entry = podEntry(world, { ...pod, containerId: pod.containers[0]?.id ?? "" });
     await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     const [{ incident } = { incident: "" }] = world.bodies<IncidentBody>("incident");
     await operate(
       { verb: "approve", incident, action: null, target: null },
       iamActor(ALICE),
-      { table, clock, telemetry, orders, registry: world.registry },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
     await passes(world, 60_000);
@@ -129,11 +129,11 @@ describe("an isolation whose time is over", () => {
 
   test("a person who took it back before is not overruled", async () => {
     const { world, pod, order } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "2h" });
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     await operate(
       { verb: "undo", incident: order?.incident ?? "", action: null, target: null },
       iamActor(ALICE),
-      { table, clock, telemetry, orders, registry: world.registry },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
     await passes(world, 60_000);

@@ -53,11 +53,11 @@ export function stageOf(actions: readonly PolicyAction[]) {
   };
   const incident = (): string => String(world.table.ofType("incident").at(-1)?.pk).replace("INCIDENT#", "");
   const say = (verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}, by = ALICE) => {
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     return operate(
       { verb, incident: incident(), action: null, target: null, ...more },
       iamActor(by),
-      { table, clock, telemetry, orders, registry: world.registry },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
   };

@@ -1,4 +1,5 @@
 import type { PermitPorts } from "#shared/pipeline/operate/permit.ts";
+import type { SwitchPorts } from "#shared/pipeline/switch/pauses.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 import type { Orders } from "#shared/ports/orders.ts";
 import type { Table } from "#shared/ports/table.ts";
@@ -8,3 +9,6 @@ export interface OperatePorts extends PermitPorts {
   readonly clock: Clock;
   readonly orders: Orders;
 }
+
+/** Of verbs about more than one incident, too. */
+export interface FleetPorts extends OperatePorts, SwitchPorts {}

@@ -17,6 +17,29 @@ function stateOf({ verb, state, atMs }: OrderBody): string {
   return verb === "undo" ? `undo ${state}` : `ends ${iso(atMs)}`;
 }
 
+/** What the incident's own item says of it. */
+export const factsOf = ({
+  incident,
+  cluster,
+  who,
+  rule,
+  state,
+  firstAlertAtMs,
+  lastAlertAtMs,
+  closedAtMs,
+  count,
+}: IncidentBody): Omit<IncidentSummary, "actions"> => ({
+  incident,
+  cluster,
+  who,
+  rule,
+  state,
+  firstAlertAtMs,
+  lastAlertAtMs,
+  closedAtMs,
+  count,
+});
+
 export function summaryOf(about: IncidentBody, items: readonly Item[]): IncidentSummary {
   const targets = new Map(
     items
@@ -44,13 +67,8 @@ export function summaryOf(about: IncidentBody, items: readonly Item[]): Incident
     .map((item) => unpack<ReceiptBody>(item, "receipt").receipt)
     .filter((receipt) => !isDenied(receipt));
   const waiting = orders.filter(({ state }) => state === "awaiting" || state === "given" || state === "denied");
-  const { incident, cluster, rule, state } = about;
   return {
-    incident,
-    cluster,
-    who: about.who,
-    rule,
-    state,
+    ...factsOf(about),
     actions: [
       ...receipts.map(
         (receipt): ActionView => ({

@@ -37,7 +37,7 @@ export async function askUndo(
   if (found === null) return "the ledger no longer has what undoing needs";
   const { claim } = found;
   const what = { cluster: about.cluster, rule: claim.plan.occasion.rule, action: claim.action };
-  const permission = permit(by, "undo", what, ports);
+  const permission = permit(by, request.verb === "release" ? "release" : "undo", what, ports);
   if (permission.kind === "refused") return permission.because;
   const { person } = permission;
   if (claim.state === "undone") return `${key} was taken back before`;

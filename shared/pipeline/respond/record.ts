@@ -3,6 +3,7 @@ import type { DecisionKind } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import { versionsOf } from "#shared/domain/versions.ts";
+import { dayWrite } from "#shared/ledger/day.ts";
 import {
   type AlertBody,
   type ContainerBody,
@@ -192,6 +193,7 @@ async function incidentOf(
         when: current === null ? { kind: "absent" } : { kind: "version", version: current.version },
       },
       { op: "put", item: metaItem(about, 1, nowMs), when: { kind: "absent" } },
+      dayWrite(about, nowMs),
     ],
   };
 }

@@ -27,8 +27,8 @@ async function asked() {
   const entry = taskEntry(world, { taskArn: task.taskArn, containerId: task.containers[0]?.runtimeId ?? "" });
   const result = await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), new AbortController().signal);
   const incident = result.kind === "recorded" ? result.incident : "";
-  const { table, clock, telemetry, orders } = world.respondPorts();
-  const handler = module.createHandler({ table, clock, telemetry, orders, registry: world.registry });
+  const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
+  const handler = module.createHandler({ table, clock, telemetry, orders, registry, switchParameter });
   const request: OperateRequest = { verb: "approve", incident, action: null, target: null };
   const call = async (event: Event) => {
     const { statusCode, body } = await handler(event, context);
@@ -82,8 +82,16 @@ describe("a report", () => {
   const reader = { get: () => Promise.resolve(null) };
   async function reporting() {
     const { world, request } = await asked();
-    const { table, clock, telemetry, orders } = world.respondPorts();
-    const handler = module.createHandler({ table, clock, telemetry, orders, registry: world.registry, kept: { audit: reader, evidence: reader } });
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
+    const handler = module.createHandler({
+      table,
+      clock,
+      telemetry,
+      orders,
+      registry,
+      switchParameter,
+      kept: { audit: reader, evidence: reader },
+    });
     return async (incident: string, by: string | null, verify: unknown = false) => {
       const body = JSON.stringify({ schema: "falco-responder/report-request/1", incident: incident || request.incident, verify });
       const { statusCode, body: answer } = await handler(eventOf(body, by), context);
