@@ -12,6 +12,8 @@ import {
   count,
   failedTo,
   findDue,
+  indexMissing,
+  indexRecord,
   inline,
   keepLedger,
   listStreams,
@@ -20,6 +22,7 @@ import {
   ownTopic,
   publish,
   put,
+  readKept,
   readSecrets,
   readStream,
   readSwitch,
@@ -124,9 +127,11 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   sweep: (plan) => [
     keepLedger,
     findDue,
+    indexMissing,
+    put("Audit"),
     send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
     publish(topics(plan.registry)),
-    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm"]),
+    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm", "s3"]),
     ...onClusters(rightsToLook, plan),
     ...describeEks(ownRole(plan.registry.clusters)),
     ...readSecrets([...webhooks(plan.registry), ...accessSecrets(plan.registry.clusters)]),
@@ -134,7 +139,15 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   ],
 
   // Writes down what a person decides, and hands it to the lane that may do it.
-  operate: () => [keepLedger, send("AlertsEcs", "AlertsKubernetes", "AlertsWide"), useKey(["dynamodb", "sqs"])],
+  operate: () => [
+    keepLedger,
+    send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
+    readKept("Audit", "Evidence"),
+    useKey(["dynamodb", "sqs", "s3"]),
+  ],
+
+  // Sees every change of the ledger, and writes what nobody can take back: it reads nothing else, and is asked by nobody.
+  audit: () => [indexRecord, readStream, listStreams, put("Audit"), send("AuditDead"), useKey(["dynamodb", "sqs", "s3"])],
 };
 
 /** The stack may have a long name, which CloudFormation cuts in those of its roles: the second pattern stands for them. */

@@ -14,6 +14,7 @@ export type ItemType =
   | "seen"
   | "container"
   | "chore"
+  | "audit"
   | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */
