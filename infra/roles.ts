@@ -42,13 +42,15 @@ export const roles = (plan: DeployPlan): Resources =>
 
 /** By these people set the kill switch; all others that write the ledger are kept from it. */
 const SETS_THE_SWITCH: readonly string[] = ["operate", "chatops"];
-/** Ingest may write nothing but counts. */
-const ONLY_COUNTS: readonly string[] = ["ingest"];
 const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate", "chatops"];
+
+/** Ingest puts none: it may write counts alone. */
+const putsItems = (key: FunctionKey, plan: DeployPlan): boolean =>
+  rights[key](plan).some(({ Action }) => Array.isArray(Action) && Action.includes("dynamodb:PutItem"));
 
 const switched = (key: FunctionKey, plan: DeployPlan): readonly Statement[] => [
   ...(READS_THE_SWITCH.includes(key) ? [readSwitch(switchName(plan))] : []),
-  ...(SETS_THE_SWITCH.includes(key) || ONLY_COUNTS.includes(key) ? [] : [neverTheSwitch]),
+  ...(!SETS_THE_SWITCH.includes(key) && putsItems(key, plan) ? [neverTheSwitch] : []),
 ];
 
 /** What the service behind the function does with its role. */
