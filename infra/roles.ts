@@ -44,9 +44,11 @@ export const roles = (plan: DeployPlan): Resources =>
 const SETS_THE_SWITCH: readonly string[] = ["operate", "chatops"];
 const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate", "chatops"];
 
-/** Ingest puts none: it may write counts alone. */
+/** Under any key: whoever may write some kinds of items alone needs no denial. */
 const putsItems = (key: FunctionKey, plan: DeployPlan): boolean =>
-  rights[key](plan).some(({ Action }) => Array.isArray(Action) && Action.includes("dynamodb:PutItem"));
+  rights[key](plan).some(
+    ({ Action, Condition }) => Condition === undefined && Array.isArray(Action) && Action.includes("dynamodb:PutItem"),
+  );
 
 const switched = (key: FunctionKey, plan: DeployPlan): readonly Statement[] => [
   ...(READS_THE_SWITCH.includes(key) ? [readSwitch(switchName(plan))] : []),
