@@ -47,13 +47,17 @@ export const roles = (plan: DeployPlan): Resources =>
 
 /** By these people set the kill switch; all others that write the ledger are kept from it. */
 const SETS_THE_SWITCH: readonly string[] = ["operate"];
-/** Ingest may write nothing but counts. */
-const ONLY_COUNTS: readonly string[] = ["ingest"];
 const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"];
+
+/** Under any key: whoever may write some kinds of items alone needs no denial. */
+const putsItems = (key: FunctionKey, plan: DeployPlan): boolean =>
+  rights[key](plan).some(
+    ({ Action, Condition }) => Condition === undefined && Array.isArray(Action) && Action.includes("dynamodb:PutItem"),
+  );
 
 const switched = (key: FunctionKey, plan: DeployPlan): readonly Statement[] => [
   ...(READS_THE_SWITCH.includes(key) ? [readSwitch(switchName(plan))] : []),
-  ...(SETS_THE_SWITCH.includes(key) || ONLY_COUNTS.includes(key) ? [] : [neverTheSwitch]),
+  ...(!SETS_THE_SWITCH.includes(key) && putsItems(key, plan) ? [neverTheSwitch] : []),
 ];
 
 /** What the service behind the function does with its role. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { PipelineError } from "#shared/domain/error.ts";
 import type { Mode, Policy } from "#shared/domain/policy.ts";
 import type { AlertBody } from "#shared/ledger/incident.ts";
 import { switchKey } from "#shared/ledger/switch.ts";
@@ -59,6 +60,17 @@ describe("what is only observed says what the switch and the budgets would have 
       expect(decisions()).toMatchObject([
         { kind: "would-act", because: expect.stringContaining("it would be held now: the kill switch is on") },
       ]);
+    }
+  });
+
+  test("that the replicas cannot be counted now keeps nobody from being told", async () => {
+    for (const fails of [true, false]) {
+      const { world, send, decisions } = stage("observe", {
+        budgets: { windowSeconds: 600, owner: 9, cluster: 100, fleet: 200, replicasPercent: 50 },
+      });
+      if (fails) world.aws.services.fail("describe", new PipelineError("aws_throttled", "later"));
+      expect(await send()).toMatchObject({ kind: "recorded", decisions: ["would-act"] });
+      expect(decisions()[0]?.because).toContain(fails ? "cannot be known now (aws_throttled)" : "would let it pass now");
     }
   });
 

@@ -1,4 +1,5 @@
 import type { Decision } from "#shared/domain/decision.ts";
+import { PipelineError } from "#shared/domain/error.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import { subjectOf } from "#shared/ledger/keys.ts";
 import { spend } from "#shared/pipeline/respond/budgets.ts";
@@ -27,12 +28,14 @@ export async function foreseen(verdict: Verdict, ports: RespondPorts, signal: Ab
   for (const decision of decisions) {
     if (!isObserved(decision)) told.push(decision);
     else {
-      const no = paused ?? (await budgetsSay(decision, workload, verdict, ahead, ports, signal));
-      told.push({ ...decision, because: `${decision.because}; ${no === null ? FREE : `enforcing, it would be held now: ${no}`}` });
+      const words = paused === null ? await budgetsSay(decision, workload, verdict, ahead, ports, signal) : held(paused);
+      told.push({ ...decision, because: `${decision.because}; ${words}` });
     }
   }
   return { ...verdict, decisions: told };
 }
+
+const held = (because: string): string => `enforcing, it would be held now: ${because}`;
 
 const isObserved = (decision: Decision): decision is Observed => decision.kind === "would-act" && decision.would !== "ask";
 
@@ -43,14 +46,21 @@ async function budgetsSay(
   ahead: Ahead,
   ports: RespondPorts,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<string> {
   const about = { body: { alert: entry.alert }, subject: subjectOf(entry.cluster, who, rule), rule };
-  const spending = await spendingOf({ action: action.action, workload }, about, ports, signal);
-  if ("because" in spending) return spending.because;
+  let spending: Awaited<ReturnType<typeof spendingOf>>;
+  try {
+    spending = await spendingOf({ action: action.action, workload }, about, ports, signal);
+  } catch (thrown) {
+    // Nobody waits for an answer that only completes a sentence.
+    if (!(thrown instanceof PipelineError)) throw thrown;
+    return `what the budgets would say cannot be known now (${thrown.code})`;
+  }
+  if ("because" in spending) return held(spending.because);
   const budget = await spend(spending, ports.policy, ahead, ports.clock.now(), signal);
-  if (!budget.ok) return budget.because;
+  if (!budget.ok) return held(budget.because);
   ahead.take(budget.writes);
-  return null;
+  return FREE;
 }
 
 /** The ledger as it would be: actions of one alert spend one after the other. */
