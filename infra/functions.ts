@@ -1,7 +1,17 @@
 import type { DeployPlan } from "./plan.ts";
 
 /** The functions of serverless.yml, in its order. */
-export const FUNCTIONS = ["ingest", "respond-ecs", "respond-kubernetes", "respond-wide", "notify", "sweep", "operate", "chatops"] as const;
+export const FUNCTIONS = [
+  "ingest",
+  "respond-ecs",
+  "respond-kubernetes",
+  "respond-wide",
+  "notify",
+  "sweep",
+  "operate",
+  "audit",
+  "chatops",
+] as const;
 export type FunctionKey = (typeof FUNCTIONS)[number];
 
 /** Those that are deployed: chatops only where a Slack app is configured. */

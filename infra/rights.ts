@@ -101,6 +101,29 @@ export const send = (...queues: readonly string[]): Statement =>
 export const receive = (queue: string): Statement =>
   allow("Receive", ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], att(queue, "Arn"));
 
+/** Records of the ledger's index: audit can neither read nor touch an incident, a claim or the switch. */
+export const indexRecord: Statement = allow(
+  "IndexOfTheRecord",
+  ["dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query"],
+  att("Ledger", "Arn"),
+  {
+    "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
+    Null: { "dynamodb:LeadingKeys": "false" },
+  },
+);
+/** Sweep keeps what the stream lost, and its index. */
+export const indexMissing: Statement = allow("IndexOfTheRecord", ["dynamodb:BatchWriteItem"], att("Ledger", "Arn"), {
+  "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
+  Null: { "dynamodb:LeadingKeys": "false" },
+});
+/** To say which objects are still what they were. Nothing lists them. */
+export const readKept = (...buckets: readonly string[]): Statement =>
+  allow(
+    "ReadWhatWasKept",
+    ["s3:GetObject"],
+    buckets.map((bucket) => sub(`\${${bucket}.Arn}/*`)),
+  );
+
 export const put = (bucket: string): Statement => allow(`Keep${bucket}`, ["s3:PutObject"], sub(`\${${bucket}.Arn}/*`));
 /** An on-failure destination on S3 is written with the function's role: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
 export const failedTo = (bucket: string): Statement => allow("FailedBatchesNeedList", ["s3:ListBucket"], att(bucket, "Arn"));

@@ -13,6 +13,8 @@ import {
   decideInLedger,
   failedTo,
   findDue,
+  indexMissing,
+  indexRecord,
   inline,
   keepLedger,
   listStreams,
@@ -22,6 +24,7 @@ import {
   publish,
   put,
   readIncidents,
+  readKept,
   readSecrets,
   readStream,
   readSwitch,
@@ -131,9 +134,11 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   sweep: (plan) => [
     keepLedger,
     findDue,
+    indexMissing,
+    put("Audit"),
     send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
     publish(topics(plan.registry)),
-    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm"]),
+    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm", "s3"]),
     ...onClusters(rightsToLook, plan),
     ...describeEks(ownRole(plan.registry.clusters)),
     ...readSecrets([...webhooks(plan.registry), ...accessSecrets(plan.registry.clusters)]),
@@ -141,7 +146,15 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   ],
 
   // Writes down what a person decides, and hands it to the lane that may do it.
-  operate: () => [keepLedger, send("AlertsEcs", "AlertsKubernetes", "AlertsWide"), useKey(["dynamodb", "sqs"])],
+  operate: () => [
+    keepLedger,
+    send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
+    readKept("Audit", "Evidence"),
+    useKey(["dynamodb", "sqs", "s3"]),
+  ],
+
+  // Sees every change of the ledger, and writes what nobody can take back: it reads nothing else, and is asked by nobody.
+  audit: () => [indexRecord, readStream, listStreams, put("Audit"), send("AuditDead"), useKey(["dynamodb", "sqs", "s3"])],
 
   // The same for clicks in Slack. Everybody may call it, so it reaches less of the ledger: no claim, budget or switch can be written by it.
   chatops: ({ registry }) => [

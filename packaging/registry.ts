@@ -160,6 +160,7 @@ function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => v
   const number = (key: string, preset: number): number => Number(source[key] ?? preset);
   const evidenceRetentionDays = number("evidenceRetentionDays", 90);
   const evidenceExpiryDays = number("evidenceExpiryDays", Math.max(400, evidenceRetentionDays + 1));
+  const auditRetentionDays = number("auditRetentionDays", 400);
   if (evidenceExpiryDays <= evidenceRetentionDays) {
     report(
       yaml.problem(
@@ -173,6 +174,9 @@ function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => v
     logRetentionDays: number("logRetentionDays", 30),
     evidenceRetentionDays,
     evidenceExpiryDays,
+    auditRetentionDays,
+    // A lock of whole days ends within the day.
+    auditExpiryDays: auditRetentionDays + 1,
     unreadableRetentionDays: number("unreadableRetentionDays", 90),
     tracing: source["tracing"] === true,
     alarmEmail: source["alarmEmail"] === undefined ? null : String(source["alarmEmail"]),

@@ -130,4 +130,6 @@ export interface RuleIndex {
   readonly exact: Readonly<Record<string, readonly number[]>>;
   readonly patterns: readonly { readonly pattern: string; readonly rules: readonly number[] }[];
   readonly any: readonly number[];
+  /** Those that count alerts (`match.threshold`); absent: none does. */
+  readonly counting?: readonly number[];
 }

@@ -4,6 +4,8 @@ import type { Mode } from "#shared/domain/policy.ts";
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
 export interface Registry {
   readonly schema: "falco-responder/registry/1";
+  /** 12 hex of the SHA-256 of the compiled content; absent: packaged before it was given. */
+  readonly version?: string;
   /** AWS account of this deployment. */
   readonly account: string;
   readonly region: string;

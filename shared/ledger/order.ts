@@ -1,5 +1,6 @@
 import type { Lane } from "#shared/domain/action.ts";
 import type { PolicyAction } from "#shared/domain/policy.ts";
+import type { Versions } from "#shared/domain/versions.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { orderKey } from "#shared/ledger/keys.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -41,6 +42,8 @@ export interface OrderBody {
   readonly quorum?: number;
   /** Each yes and no, in the order in which they came. */
   readonly votes?: readonly Vote[];
+  /** What it was asked under; absent: a person began it. */
+  readonly under?: Versions;
 }
 
 export interface Vote {

@@ -1,6 +1,7 @@
 import { actionKey, keyOf } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
@@ -77,12 +78,12 @@ export interface Settlement {
 
 const ATTEMPTS = 6;
 
+/** `policy`: absent where a person settles it, whose answer is not the policy's. */
+export type SettlePorts = Pick<ClaimPorts, "table" | "clock" | "registry"> & Partial<Pick<ClaimPorts, "policy">>;
+
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
-export async function settle(
-  settlement: Settlement,
-  { table, clock }: Pick<ClaimPorts, "table" | "clock">,
-  signal: AbortSignal,
-): Promise<boolean> {
+export async function settle(settlement: Settlement, ports: SettlePorts, signal: AbortSignal): Promise<boolean> {
+  const { table, clock, policy, registry } = ports;
   const { claim, receipt, incident, along } = settlement;
   const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -91,7 +92,7 @@ export async function settle(
     // A hold says why nothing was tried: it never covers what was.
     if (claim === null && receipt.undoing !== true && before !== null && wasTried(unpack<ReceiptBody>(before, "receipt").receipt))
       return false;
-    const body: ReceiptBody = { receipt };
+    const body: ReceiptBody = { receipt, ...(policy === undefined ? {} : { under: versionsOf({ policy, registry }) }) };
     const writes: Write[] = [];
     if (claim !== null)
       writes.push({

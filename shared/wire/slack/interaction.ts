@@ -31,7 +31,7 @@ export function readClick(body: Uint8Array): Click | Unread {
   const { user, team, actions, container } = payload;
   if (!isRecord(user) || !isRecord(team) || !Array.isArray(actions)) return "unreadable";
   const [action, ...more] = actions as readonly unknown[];
-  if (!isRecord(action)) return "foreign";
+  if (!isRecord(action) || more.length > 0) return "foreign";
   const verb = (["approve", "deny", "undo"] as const).find((name) => BUTTONS[name] === action["action_id"]);
   if (verb === undefined || action["type"] !== "button") return "foreign";
   const app = idIn(payload["api_app_id"]);
