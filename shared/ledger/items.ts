@@ -14,8 +14,8 @@ export type ItemType =
   | "seen"
   | "container"
   | "chore"
-  | "click"
   | "audit"
+  | "click"
   | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */

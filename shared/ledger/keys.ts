@@ -81,9 +81,6 @@ export const choreKey = (chore: string, about: string): Key => ({ pk: `CHORE#${c
 export const countPk = (similar: string): string => `COUNT#${similar}`;
 export const countKey = (similar: string, batch: string): Key => ({ pk: countPk(similar), sk: `BATCH#${batch}` });
 
-/** That a signed request of Slack was taken: it is taken once. */
-export const clickKey = (signature: string): Key => ({ pk: `SLACK#${hashOf("slack", signature)}`, sk: "REQUEST" });
-
 /** The index of the record of proof: which objects of the audit bucket hold what of an incident. */
 export const auditPk = (incident: string): string => `AUDIT#${incident}`;
 export const auditKey = (incident: string, object: string): Key => ({ pk: auditPk(incident), sk: object });
@@ -92,3 +89,6 @@ export const auditHourPk = (hour: string): string => `AUDIT#HOUR#${hour}`;
 export const auditHourKey = (hour: string, object: string): Key => ({ pk: auditHourPk(hour), sk: object });
 /** The last digest. */
 export const DIGEST: Key = { pk: "AUDIT#DIGEST", sk: "LAST" };
+
+/** That a signed request of Slack was taken: it is taken once. */
+export const clickKey = (signature: string): Key => ({ pk: `SLACK#${hashOf("slack", signature)}`, sk: "REQUEST" });

@@ -38,12 +38,12 @@ export interface OrderBody {
   readonly sent: number;
   /** What became of it. */
   readonly because: string | null;
+  /** What it was asked under; absent: a person began it. */
+  readonly under?: Versions;
   /** approve: so many different people must say yes; absent: one. */
   readonly quorum?: number;
   /** Each yes and no, in the order in which they came. */
   readonly votes?: readonly Vote[];
-  /** What it was asked under; absent: a person began it. */
-  readonly under?: Versions;
 }
 
 export interface Vote {

@@ -16,9 +16,9 @@ describe("alarms", () => {
     "FalcoResponder NotificationFailed",
     "FalcoResponder SweepTroubles",
     "FalcoResponder Leftovers",
-    "FalcoResponder ChatopsRefusedAll",
     "FalcoResponder LedgerItemsRemoved",
     "FalcoResponder AuditRepaired",
+    "FalcoResponder ChatopsRefusedAll",
     "AWS/SQS ApproximateNumberOfMessagesVisible",
     "AWS/SQS ApproximateAgeOfOldestMessage",
     "AWS/Lambda Errors",
@@ -68,9 +68,9 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     liveTelemetry("ingest").count("UnregisteredAccuser", 1);
     liveTelemetry("sweep").count("SweepTroubles", 1);
     liveTelemetry("sweep").count("Leftovers", 1);
-    liveTelemetry("chatops").count("ChatopsRefusedAll", 1);
     liveTelemetry("sweep").count("AuditRepaired", 1);
     liveTelemetry("audit").count("LedgerItemsRemoved", 1);
+    liveTelemetry("chatops").count("ChatopsRefusedAll", 1);
     for (const service of ["notify", "sweep"]) liveTelemetry(service).count("NotificationFailed", 1);`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",

@@ -152,6 +152,27 @@ describe("each function has a role of its own, with exactly the rights of its wo
     });
   });
 
+  test("audit touches nothing of the ledger but the index of the record, and sweep adds to that index only", () => {
+    const own = {
+      "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
+      Null: { "dynamodb:LeadingKeys": "false" },
+    };
+    const onItems = (key: FunctionKey) =>
+      of(key).filter(({ actions }) => actions.some((action) => /^dynamodb:(BatchWriteItem|GetItem|PutItem|Query)$/.test(action)));
+    expect(onItems("audit").map(({ condition }) => condition)).toEqual([own]);
+    expect(onItems("sweep").filter(({ actions }) => actions.includes("dynamodb:BatchWriteItem"))).toMatchObject([{ condition: own }]);
+  });
+
+  test("the record of proof is written by audit and sweep alone, and read by operate alone; nobody deletes, lists or unlocks anything", () => {
+    const may = (action: string) =>
+      FUNCTIONS.filter((key) =>
+        of(key).some(({ actions, resources }) => actions.includes(action) && JSON.stringify(resources).includes("Audit.Arn")),
+      );
+    expect(may("s3:PutObject")).toEqual(["sweep", "audit"]);
+    expect(may("s3:GetObject")).toEqual(["operate"]);
+    expect(all.flatMap(({ actions }) => actions).filter((action) => /^s3:(?!PutObject$|GetObject$|ListBucket$)/.test(action))).toEqual([]);
+  });
+
   test("chatops, which everybody may call, reads incidents and claims and writes decisions: no claim, budget or switch", () => {
     const ofLedger = of("chatops").filter(
       ({ effect, actions }) => effect === "Allow" && actions.some((action) => action.startsWith("dynamodb:")),
@@ -174,27 +195,6 @@ describe("each function has a role of its own, with exactly the rights of its wo
   test("without a Slack app there is no role for it", () => {
     const { slackApp: _app, ...registry } = plan.registry;
     expect(Object.keys(roles({ ...plan, registry }))).toEqual(Object.keys(built).filter((id) => id !== roleId("chatops")));
-  });
-
-  test("audit touches nothing of the ledger but the index of the record, and sweep adds to that index only", () => {
-    const own = {
-      "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
-      Null: { "dynamodb:LeadingKeys": "false" },
-    };
-    const onItems = (key: FunctionKey) =>
-      of(key).filter(({ actions }) => actions.some((action) => /^dynamodb:(BatchWriteItem|GetItem|PutItem|Query)$/.test(action)));
-    expect(onItems("audit").map(({ condition }) => condition)).toEqual([own]);
-    expect(onItems("sweep").filter(({ actions }) => actions.includes("dynamodb:BatchWriteItem"))).toMatchObject([{ condition: own }]);
-  });
-
-  test("the record of proof is written by audit and sweep alone, and read by operate alone; nobody deletes, lists or unlocks anything", () => {
-    const may = (action: string) =>
-      FUNCTIONS.filter((key) =>
-        of(key).some(({ actions, resources }) => actions.includes(action) && JSON.stringify(resources).includes("Audit.Arn")),
-      );
-    expect(may("s3:PutObject")).toEqual(["sweep", "audit"]);
-    expect(may("s3:GetObject")).toEqual(["operate"]);
-    expect(all.flatMap(({ actions }) => actions).filter((action) => /^s3:(?!PutObject$|GetObject$|ListBucket$)/.test(action))).toEqual([]);
   });
 
   test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {

@@ -44,9 +44,9 @@ export async function orderWrites(
       decidedAtMs: null,
       sent: 0,
       because: null,
+      under: versionsOf({ policy, registry }),
       // Without people IAM cannot tell one human from two.
       ...((registry.people ?? []).length > 0 && quorumOf(action) > 1 ? { quorum: quorumOf(action) } : {}),
-      under: versionsOf({ policy, registry }),
     };
     const when = there === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: there.version } as const);
     writes.push({ op: "put", item: orderItem(order, (there?.version ?? 0) + 1, nowMs), when });

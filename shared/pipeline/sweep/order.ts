@@ -3,7 +3,7 @@ import { iso } from "#shared/ledger/items.ts";
 import { hashOf } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
-import { type SettlePorts, settle } from "#shared/pipeline/respond/settle.ts";
+import { settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
 import type { Orders } from "#shared/ports/orders.ts";
@@ -50,7 +50,7 @@ export async function tellNotDone(
   order: OrderBody,
   because: string,
   along: Write,
-  ports: SettlePorts,
+  ports: Pick<ClaimPorts, "table" | "clock">,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { action, params } = order.action;
@@ -65,6 +65,6 @@ export async function tellNotDone(
     evidence: { kind: "none" },
     ...toldApart({ action, params }),
   };
-  const { incident, alert, channels, askedAtMs } = order;
-  return await settle({ receipt, incident, alert, channels, telling: "held", claim: null, askedAtMs, along }, ports, signal);
+  const { incident, alert, channels, askedAtMs, under } = order;
+  return await settle({ receipt, incident, alert, channels, telling: "held", claim: null, askedAtMs, under, along }, ports, signal);
 }

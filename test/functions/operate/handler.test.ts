@@ -83,14 +83,7 @@ describe("a report", () => {
   async function reporting() {
     const { world, request } = await asked();
     const { table, clock, telemetry, orders } = world.respondPorts();
-    const handler = module.createHandler({
-      table,
-      clock,
-      telemetry,
-      orders,
-      registry: world.registry,
-      kept: { audit: reader, evidence: reader },
-    });
+    const handler = module.createHandler({ table, clock, telemetry, orders, registry: world.registry, kept: { audit: reader, evidence: reader } });
     return async (incident: string, by: string | null, verify: unknown = false) => {
       const body = JSON.stringify({ schema: "falco-responder/report-request/1", incident: incident || request.incident, verify });
       const { statusCode, body: answer } = await handler(eventOf(body, by), context);
