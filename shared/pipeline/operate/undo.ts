@@ -1,5 +1,6 @@
 import { laneOf } from "#shared/domain/action.ts";
 import { type Actor, actorText } from "#shared/domain/actor.ts";
+import { ENTITLEMENTS } from "#shared/domain/person.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
@@ -37,7 +38,9 @@ export async function askUndo(
   if (found === null) return "the ledger no longer has what undoing needs";
   const { claim } = found;
   const what = { cluster: about.cluster, rule: claim.plan.occasion.rule, action: claim.action };
-  const permission = permit(by, "undo", what, ports);
+  // Whoever comes by another verb, such as release, needs the right to that one.
+  const entitlement = ENTITLEMENTS.find((one) => one === request.verb) ?? "undo";
+  const permission = permit(by, entitlement, what, ports);
   if (permission.kind === "refused") return permission.because;
   const { person } = permission;
   if (claim.state === "undone") return `${key} was taken back before`;
