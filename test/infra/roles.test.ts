@@ -158,7 +158,10 @@ describe("each function has a role of its own, with exactly the rights of its wo
       Null: { "dynamodb:LeadingKeys": "false" },
     };
     const onItems = (key: FunctionKey) =>
-      of(key).filter(({ actions }) => actions.some((action) => /^dynamodb:(BatchWriteItem|GetItem|PutItem|Query)$/.test(action)));
+      of(key).filter(
+        ({ effect, actions }) =>
+          effect === "Allow" && actions.some((action) => /^dynamodb:(BatchWriteItem|GetItem|PutItem|Query)$/.test(action)),
+      );
     expect(onItems("audit").map(({ condition }) => condition)).toEqual([own]);
     expect(onItems("sweep").filter(({ actions }) => actions.includes("dynamodb:BatchWriteItem"))).toMatchObject([{ condition: own }]);
   });
