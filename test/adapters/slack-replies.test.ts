@@ -57,6 +57,8 @@ test("no other address is asked, and no redirect is followed", async () => {
     "",
   ])
     expect(await replies.send(url, REPLY, signal), url).toBe(false);
+  // The same host at another port is another server.
+  expect(await slackReplies("http://127.0.0.1:1").send(`${origin}/x`, REPLY, signal)).toBe(false);
   expect(got).toHaveLength(before);
   expect(await slackReplies(origin).send(`${origin}/redirect`, REPLY, signal)).toBe(false);
   expect(await slackReplies(origin).send(`${origin}/gone`, REPLY, signal)).toBe(false);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type OrderBody, orderDueMs, type Vote } from "#shared/ledger/order.ts";
-import { voted } from "#shared/ledger/vote.ts";
+import { voted, wantedOf } from "#shared/ledger/vote.ts";
 
 const NOW = 1_700_000_000_000;
 const order: OrderBody = {
@@ -84,4 +84,15 @@ test.each([
   for (const says of ["yes", "no"] as const)
     expect(voted(over, vote("bob", says), 1)).toMatchObject({ kind: "late", because: expect.stringContaining(because) });
   expect(voted({ ...over, state: "awaiting" }, vote("bob"), 1)).toMatchObject({ kind: "counted" });
+});
+
+test("a question that was asked before there were quorums needs as many as its action does, and without people one", () => {
+  const drain: OrderBody = { ...order, action: { ...order.action, action: "ecs:drain-instance" } };
+  const people = [{ name: "alice", iam: [], slack: [], may: [], widest: false, clusters: null, rules: null, actions: null }];
+  expect([
+    wantedOf(drain, people),
+    wantedOf(order, people),
+    wantedOf({ ...order, quorum: 3 }, people),
+    wantedOf({ ...drain, quorum: 3 }, []),
+  ]).toEqual([2, 1, 3, 1]);
 });

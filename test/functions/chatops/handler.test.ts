@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ChatopsPorts } from "#shared/pipeline/chatops.ts";
+import { chatops } from "../../../infra/chatops.ts";
 import { clickPayload, formOf, SLACK, slackEvent } from "../../fakes/slack.ts";
 import { FakeTable } from "../../fakes/table.ts";
 import { FakeTelemetry } from "../../fakes/telemetry.ts";
@@ -21,6 +22,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "falco-responder-chatops-"));
   writeFileSync(join(folder, "registry.json"), JSON.stringify({ ...registry, slackApp }));
   vi.stubEnv("COMPILED_DIR", folder);
+  // What other functions have and this one has not: it must start without.
+  const own = Object.keys(chatops("https://hooks.slack.com")["environment"] ?? {});
+  const others = ["AUDIT_BUCKET", "DLQ_URL", "EVIDENCE_BUCKET", "SWITCH_PARAMETER", "UNREADABLE_BUCKET"].filter(
+    (name) => !own.includes(name),
+  );
+  for (const name of others) vi.stubEnv(name, undefined);
   module = await import("../../../functions/chatops/handler.ts");
 });
 afterAll(() => {
