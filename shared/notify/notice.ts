@@ -1,9 +1,8 @@
 import type { Notice } from "#shared/domain/notice.ts";
-import { redact } from "#shared/domain/redact.ts";
 import { said } from "#shared/notify/parts.ts";
 import { code, context, fallback, header, plain, type SlackPayload, section } from "#shared/notify/slack-parts.ts";
 import { SNS_LIMITS, type SnsContent } from "#shared/notify/sns.ts";
-import { ascii, cut, escaped, inert, unlinked } from "#shared/notify/text.ts";
+import { ascii, clean as cleaned, cut, escaped, inert, unlinked } from "#shared/notify/text.ts";
 
 export const NOTICE_SCHEMA = "falco-responder/notice/1";
 
@@ -110,7 +109,7 @@ const mailSubject = (text: string): string =>
     .trim();
 
 function attribute(text: string): string {
-  const plainText = cut(redact(inert(text)).trim(), SNS_LIMITS.attribute);
+  const plainText = cut(cleaned(text), SNS_LIMITS.attribute);
   return plainText === "" ? "none" : plainText;
 }
 
