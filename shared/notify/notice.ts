@@ -38,13 +38,17 @@ export function renderNoticeSlack({ notice, atMs, stage }: NoticeView): SlackPay
     blocks: [
       header(`${MARKS[notice.severity]}${plain(title)}`),
       ...sections.map((some) => section(some.join("\n"))),
-      ...(remedy === null ? [] : [section(`*To do*\n${code(remedy, REMEDY)}`)]),
+      ...(remedy === null ? [] : [section(`*To do*\n${fitting(remedy)}`)]),
       context(
         `falco-responder${stage === null ? "" : ` ${code(stage, 64)}`}  ·  about ${code(said(notice.subject, 128).said, 128)}  ·  ${iso(atMs)}`,
       ),
     ],
   };
 }
+
+/** Escaping may make five characters of one, and Slack refuses a message whose section is too long. */
+const fitting = (remedy: string): string => code(remedy, code(remedy, REMEDY).length < ROOM ? REMEDY : REMEDY / 3);
+const ROOM = 2_900;
 
 /** So many characters of lines in one section: Slack's limit is 3,000, and escaping may make five of one. */
 function packed(lines: readonly string[]): string[][] {
@@ -53,7 +57,7 @@ function packed(lines: readonly string[]): string[][] {
   for (const line of lines) {
     if (line.length + 1 > room) {
       sections.push([]);
-      room = 2_900;
+      room = ROOM;
     }
     sections.at(-1)?.push(line);
     room -= line.length + 1;
