@@ -1,4 +1,4 @@
-import { att, FUNCTIONS, type FunctionKey, functionName, type Resource, type Resources, ref, sub, type Value } from "./functions.ts";
+import { att, deployed, type FunctionKey, functionName, type Resource, type Resources, ref, sub, type Value } from "./functions.ts";
 import type { DeployPlan } from "./plan.ts";
 import { filterName, sourceId } from "./sources.ts";
 
@@ -24,8 +24,9 @@ export const OWN = "FalcoResponder";
 export function alarms(plan: DeployPlan): Resources {
   const watches = [
     ...own,
+    ...(plan.registry.slackApp === undefined ? [] : clicks),
     ...queues,
-    ...FUNCTIONS.flatMap(lambda),
+    ...deployed(plan).flatMap(lambda),
     ...asynchronous,
     ...plan.logGroups.flatMap(({ name }) => delivery(name)),
   ];
@@ -73,6 +74,16 @@ const own: readonly Watch[] = [
       metric: [OWN, "NotificationFailed", { service }],
     }),
   ),
+];
+
+const clicks: readonly Watch[] = [
+  {
+    name: "chatops-refused",
+    says: "Many requests to the chatops URL were refused within five minutes: somebody tries, or Slack's signing secret was changed (chatops' log says which check).",
+    metric: [OWN, "ChatopsRefusedAll", { service: "chatops" }],
+    above: 20,
+    periodSeconds: 300,
+  },
 ];
 
 const queues: readonly Watch[] = [

@@ -54,6 +54,24 @@ const ledger = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
 export const keepLedger: Statement = allow("KeepLedger", ledger, att("Ledger", "Arn"));
 /** A claim checks the kill switch beside what it writes. */
 export const claimInLedger: Statement = allow("ClaimInLedger", ["dynamodb:ConditionCheckItem", ...ledger], att("Ledger", "Arn"));
+/** By the items' partition: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html */
+const inPartitions = (...keys: readonly string[]): Value => ({
+  "ForAllValues:StringLike": { "dynamodb:LeadingKeys": keys },
+  Null: { "dynamodb:LeadingKeys": "false" },
+});
+export const readIncidents: Statement = allow(
+  "ReadIncidents",
+  ["dynamodb:GetItem", "dynamodb:Query"],
+  att("Ledger", "Arn"),
+  inPartitions("INCIDENT#*", "CLAIM#*"),
+);
+/** People's decisions, and which signed requests were taken. */
+export const decideInLedger: Statement = allow(
+  "DecideInLedger",
+  ["dynamodb:PutItem"],
+  att("Ledger", "Arn"),
+  inPartitions("INCIDENT#*", "SLACK#*"),
+);
 /** The item of the kill switch is people's, by operate: no function that reads what attackers write may set it, whatever its code does. */
 export const neverTheSwitch: Statement = {
   Sid: "NeverTheSwitch",

@@ -3,6 +3,7 @@ import { basename, dirname, relative, resolve } from "node:path";
 import type { Policy, PolicyAction } from "#shared/domain/policy.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import type { DeployPlan } from "../infra/plan.ts";
+import { reportPeople } from "./approvers.ts";
 import { FALCO_RULES, INTERNAL_RULES } from "./falco-rules.ts";
 import { compilePolicy } from "./policy.ts";
 import { hasErrors, type Problem } from "./problem.ts";
@@ -43,7 +44,8 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
     registry,
     falcoRules: new Set([...FALCO_RULES, ...INTERNAL_RULES, ...own.names]),
   });
-  const all = [...problems, ...own.problems, ...policy.problems];
+  const people = policy.policy === null ? [] : reportPeople(registry, policy.policy, read.yaml);
+  const all = [...problems, ...own.problems, ...policy.problems, ...people];
   if (policy.policy === null || hasErrors(all)) return { ok: false, problems: all };
   const plan = { registry, logGroups, accessEntries, userFunctions: userFunctionsOf(policy.policy), deploy };
   return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan, accountOpen } };

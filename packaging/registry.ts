@@ -5,6 +5,7 @@ import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
 import { accessOf, reportAccess, wantsAccessEntry } from "./access.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
 import { compileNotifications } from "./notifications.ts";
+import { decidersOf } from "./people.ts";
 import type { Problem } from "./problem.ts";
 import { reportReach } from "./reach.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
@@ -54,6 +55,7 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   reportSources(lines, { account, region }, yaml, report);
   const home = { account, region, stage: deployment.stage };
   const notifications = compileNotifications(source["notifications"] ?? [], home, yaml, report);
+  const names = clusters.map(({ name }) => name);
   const deploy = (source["deploy"] ?? {}) as Keyed;
   const switchParameter = String(deploy["switchParameter"] ?? `/falco-responder/${deployment.stage}/switch`);
   return {
@@ -65,6 +67,7 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
       switchParameter,
       clusters,
       notifications,
+      ...decidersOf(source, names, yaml, report),
     },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accessEntries: [...new Set(entries)],

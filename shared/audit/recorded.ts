@@ -29,6 +29,7 @@ export const RECORDED: Readonly<Record<ItemType | "count" | "held" | "switch", R
   budget: never("what was spent are the claims, and a claim that was held says so on its receipt"),
   threshold: never("what was counted says the alert that was decided by it"),
   held: never("what a pause held says its receipt; this only gathers it for one message"),
+  click: never("that a signed request of Slack was taken once: what it decided is said by the order's record"),
   chore: never("when sweep last looked around: nothing was decided"),
   count: never("how many similar alerts came: the alert's record has the count of its batch"),
 };

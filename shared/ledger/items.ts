@@ -15,6 +15,7 @@ export type ItemType =
   | "container"
   | "chore"
   | "audit"
+  | "click"
   | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */

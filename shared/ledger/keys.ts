@@ -89,3 +89,6 @@ export const auditHourPk = (hour: string): string => `AUDIT#HOUR#${hour}`;
 export const auditHourKey = (hour: string, object: string): Key => ({ pk: auditHourPk(hour), sk: object });
 /** The last digest. */
 export const DIGEST: Key = { pk: "AUDIT#DIGEST", sk: "LAST" };
+
+/** That a signed request of Slack was taken: it is taken once. */
+export const clickKey = (signature: string): Key => ({ pk: `SLACK#${hashOf("slack", signature)}`, sk: "REQUEST" });

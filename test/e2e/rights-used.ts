@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { FUNCTIONS, type FunctionKey, roleId } from "../../infra/functions.ts";
+import { deployed, FUNCTIONS, type FunctionKey, roleId } from "../../infra/functions.ts";
 import type { DeployPlan } from "../../infra/plan.ts";
 import { roles } from "../../infra/roles.ts";
 import type { Call } from "../../lab/lab.ts";
@@ -23,7 +23,9 @@ export interface Comparison {
 
 export const allowedBy = (plan: DeployPlan): Allowed => {
   const resources = roles(plan);
-  return Object.fromEntries(FUNCTIONS.map((key) => [key, allowed(statementsOf(resources, roleId(key)))])) as unknown as Allowed;
+  return Object.fromEntries(
+    FUNCTIONS.map((key) => [key, deployed(plan).includes(key) ? allowed(statementsOf(resources, roleId(key))) : []]),
+  ) as unknown as Allowed;
 };
 
 /** Where an operation and its IAM action have different names. https://docs.aws.amazon.com/service-authorization/latest/reference/ */

@@ -69,6 +69,7 @@ export const plan: DeployPlan = {
       ],
       system: ["team", "chat"],
     },
+    slackApp: { team: "T0123", app: "A0123", signingSecret: "secretsmanager:falco-responder/slack-signing" },
   },
   logGroups: [
     { name: "/falco/shop", create: true },

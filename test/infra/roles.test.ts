@@ -97,6 +97,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
   ],
   operate: [...LOG, ...KEY, ...LEDGER, "s3:GetObject", "sqs:SendMessage", "ssm:GetParameter"],
   audit: [...LOG, ...KEY, ...STREAM, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "s3:PutObject", "sqs:SendMessage"],
+  chatops: [...LOG, ...KEY, ...LEDGER, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
 };
 
 describe("each function has a role of its own, with exactly the rights of its work", () => {
@@ -170,6 +171,30 @@ describe("each function has a role of its own, with exactly the rights of its wo
     expect(may("s3:PutObject")).toEqual(["sweep", "audit"]);
     expect(may("s3:GetObject")).toEqual(["operate"]);
     expect(all.flatMap(({ actions }) => actions).filter((action) => /^s3:(?!PutObject$|GetObject$|ListBucket$)/.test(action))).toEqual([]);
+  });
+
+  test("chatops, which everybody may call, reads incidents and claims and writes decisions: no claim, budget or switch", () => {
+    const ofLedger = of("chatops").filter(
+      ({ effect, actions }) => effect === "Allow" && actions.some((action) => action.startsWith("dynamodb:")),
+    );
+    expect(ofLedger.map(({ actions, condition }) => [actions, condition])).toEqual([
+      [
+        ["dynamodb:GetItem", "dynamodb:Query"],
+        { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["INCIDENT#*", "CLAIM#*"] }, Null: { "dynamodb:LeadingKeys": "false" } },
+      ],
+      [
+        ["dynamodb:PutItem"],
+        { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["INCIDENT#*", "SLACK#*"] }, Null: { "dynamodb:LeadingKeys": "false" } },
+      ],
+    ]);
+    expect(of("chatops").filter(({ actions }) => actions.includes("secretsmanager:GetSecretValue"))).toEqual([
+      expect.objectContaining({ resources: [expect.stringContaining("secret:falco-responder/slack-signing-??????")] }),
+    ]);
+  });
+
+  test("without a Slack app there is no role for it", () => {
+    const { slackApp: _app, ...registry } = plan.registry;
+    expect(Object.keys(roles({ ...plan, registry }))).toEqual(Object.keys(built).filter((id) => id !== roleId("chatops")));
   });
 
   test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
