@@ -32,7 +32,7 @@ export async function verify(event: HttpEvent, { clock, secret, app }: VerifyPor
   if (click === "foreign") return { kind: "foreign" };
   if (click === "unreadable") return refused("payload");
   if (click.team !== app.team) return refused("workspace");
-
+  if (click.app !== app.app) return refused("app");
   return { kind: "click", click, signature: envelope.signature };
 }
 
