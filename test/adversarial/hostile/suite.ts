@@ -1,6 +1,7 @@
 import { judgeCase as judgeTask } from "../ecs/run.ts";
 import type { Judged } from "../judge.ts";
 import { judgeCase as judgePod } from "../kubernetes/run.ts";
+import { clickCases, refusedClick, takenClick } from "./clicks.ts";
 import { type Forgery, forgeries, insides } from "./forgeries.ts";
 import { lines } from "./lines.ts";
 import { throughNotice } from "./notices.ts";
@@ -42,7 +43,7 @@ export async function* hostileCases(every: boolean): AsyncGenerator<HostileCase>
   yield* forged(judgePod as Judge, "line to Kubernetes", [...forgeries, ...lines]);
   yield* yaml();
   yield* requests();
-  // Signed Slack requests (forged, stale, replayed, wrong team, wrong approver) belong here once `functions/chatops` exists.
+  yield* clicks();
 }
 
 async function* textCases({ through, slots, routes }: (typeof WAYS)[number], every: boolean): AsyncGenerator<HostileCase> {
@@ -163,6 +164,14 @@ async function* requests(): AsyncGenerator<HostileCase> {
   }
 }
 
+async function* clicks(): AsyncGenerator<HostileCase> {
+  const acted = await takenClick();
+  for (const one of clickCases) {
+    const { wrong, reason } = await refusedClick(one);
+    yield { name: one.name, fact: "the click", family: one.family, route: "Slack click", refused: wrong, acted, reason };
+  }
+}
+
 /** What a run must have had: a route or a family without a case shows nothing. */
 export const ROUTES: readonly string[] = [
   ...WAYS.flatMap(({ routes }) => routes.map(({ name }) => name)),
@@ -171,9 +180,10 @@ export const ROUTES: readonly string[] = [
   "policy.yml",
   "falco-responder.yml",
   "operate request",
+  "Slack click",
 ];
 export const FAMILIES: readonly string[] = [
-  ...new Set([texts, forgeries, lines, insides, yamlCases, requestCases].flatMap((all) => all.map(({ family }) => family))),
+  ...new Set([texts, forgeries, lines, insides, yamlCases, requestCases, clickCases].flatMap((all) => all.map(({ family }) => family))),
   "secrets",
 ];
 
