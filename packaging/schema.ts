@@ -11,7 +11,10 @@ const MAX_PROBLEMS = 50;
 export function checkSchema(name: "config" | "policy", yaml: YamlFile): readonly Problem[] {
   const validate = validatorOf(name);
   if (validate(yaml.value)) return [];
-  const problems = (validate.errors ?? []).filter(({ keyword }) => keyword !== "if").slice(0, MAX_PROBLEMS).map((error) => toProblem(error, yaml));
+  const problems = (validate.errors ?? [])
+    .filter(({ keyword }) => keyword !== "if")
+    .slice(0, MAX_PROBLEMS)
+    .map((error) => toProblem(error, yaml));
   // Two keywords may say the same of one place.
   return [...new Map(problems.map((problem) => [`${problem.line}:${problem.column}:${problem.message}`, problem])).values()];
 }

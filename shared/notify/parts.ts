@@ -28,7 +28,11 @@ export function said(text: string, max: number = LONGEST_SAID): { readonly said:
 /** A field of an alert, redacted with its name: `proc.env[DB_PASSWORD]` tells by its name alone. `read`: as for redact. */
 export function fieldText(name: string, value: FieldValue, read?: number): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const key = inert(bare(name.slice(0, 256))).replace(/\]$/, "").split(/[[\s]/).at(-1) ?? "";
+  const key =
+    inert(bare(name.slice(0, 256)))
+      .replace(/\]$/, "")
+      .split(/[[\s]/)
+      .at(-1) ?? "";
   const both = redact(`${key}=${text}`, read);
   return both.startsWith(`${key}=`) ? both.slice(key.length + 1) : redact(text, read);
 }
