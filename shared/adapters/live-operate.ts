@@ -20,7 +20,7 @@ export function liveOperatePorts(env: NodeJS.ProcessEnv): OperatePorts & { reado
     orders: sqsOrders(laneUrls(env)),
     clock: systemClock,
     telemetry: liveTelemetry("operate"),
-    people: readCompiledRegistry().people ?? [],
+    registry: readCompiledRegistry(),
     kept: { audit: s3Reader(setting("AUDIT_BUCKET")), evidence: s3Reader(setting("EVIDENCE_BUCKET")) },
   };
 }

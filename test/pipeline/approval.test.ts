@@ -27,7 +27,7 @@ async function asked() {
     return operate(
       { verb, incident, action: null, target: null, ...more },
       iamActor(by),
-      { table, clock, telemetry, orders, people: [] },
+      { table, clock, telemetry, orders, registry: world.registry },
       signal,
     );
   };

@@ -69,7 +69,14 @@ async function asked(rule: PolicyRule = { ...shellRule, mode: "approve" }) {
   const telemetry = new FakeTelemetry();
   const { table, clock, orders } = world.respondPorts();
   const ports: ChatopsPorts = {
-    ...{ table, clock, orders, telemetry, people: PEOPLE, app: { team: SLACK.team, app: SLACK.app, signingSecret: "ssm:/signing" } },
+    ...{
+      table,
+      clock,
+      orders,
+      telemetry,
+      registry: world.registry,
+      app: { team: SLACK.team, app: SLACK.app, signingSecret: "ssm:/signing" },
+    },
     secret: {
       current: () => Promise.resolve(secret.now),
       again: () => {
@@ -168,7 +175,10 @@ describe("an alert, a question in Slack, a click", () => {
     expect(replies.at(-1)).toMatchObject({ to: "clicker", text: expect.stringContaining("carol may not undo this") });
     expect(world.orders).toEqual([]);
     await click("undo", refOf("undo", undo), "U0BOB");
-    expect(replies.at(-1)).toMatchObject({ to: "everybody", text: expect.stringContaining("By bob: ecs:tag-task is being taken back") });
+    expect(replies.at(-1)).toMatchObject({
+      to: "everybody",
+      text: expect.stringContaining("bob takes it back. ecs:tag-task is being taken back"),
+    });
     await deliver();
     expect(world.bodies<OrderBody>("order").find(({ verb }) => verb === "undo")).toMatchObject({ state: "carried", by: "bob" });
   });
@@ -377,7 +387,8 @@ test("with people, IAM lets nobody decide whom people does not name; without peo
     kind: "refused",
     because: expect.stringContaining("not among the people"),
   });
-  (ports as { people: readonly Person[] }).people = [];
+  const { people: _nobody, ...registryWithout } = ports.registry;
+  Object.assign(ports, { registry: registryWithout });
   await click("approve", refOf("approve"));
   expect(replies.at(-1)).toMatchObject({ text: expect.stringContaining("Slack decides nothing") });
   expect(order()).toMatchObject({ state: "awaiting" });

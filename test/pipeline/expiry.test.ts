@@ -75,7 +75,7 @@ describe("an isolation whose time is over", () => {
     expect(asked).toMatchObject({ state: "awaiting", key: "kubernetes:terminate", target: pod.uid });
     const { table, clock, telemetry, orders } = world.respondPorts();
     const request = { verb: "approve", incident: asked?.incident ?? "", action: null, target: null } as const;
-    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders, people: [] }, signal)).toMatchObject({
+    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders, registry: world.registry }, signal)).toMatchObject({
       kind: "accepted",
     });
     await passes(world, 60_000);
@@ -117,7 +117,7 @@ describe("an isolation whose time is over", () => {
     await operate(
       { verb: "approve", incident, action: null, target: null },
       iamActor(ALICE),
-      { table, clock, telemetry, orders, people: [] },
+      { table, clock, telemetry, orders, registry: world.registry },
       signal,
     );
     await passes(world, 60_000);
@@ -133,7 +133,7 @@ describe("an isolation whose time is over", () => {
     await operate(
       { verb: "undo", incident: order?.incident ?? "", action: null, target: null },
       iamActor(ALICE),
-      { table, clock, telemetry, orders, people: [] },
+      { table, clock, telemetry, orders, registry: world.registry },
       signal,
     );
     await passes(world, 60_000);

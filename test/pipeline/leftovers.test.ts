@@ -123,7 +123,7 @@ test("a cluster that cannot be asked costs the run nothing else", async () => {
 
 async function takeBack(world: World, action: string): Promise<void> {
   const [{ incident = "" } = {}] = world.bodies<{ readonly incident: string }>("incident");
-  const ports = { ...world.respondPorts(), ...world.sweepPorts(), people: [] };
+  const ports = { ...world.respondPorts(), ...world.sweepPorts() };
   expect((await operate({ verb: "undo", incident, action, target: null }, iamActor(ALICE), ports, signal)).kind).toBe("accepted");
   for (let next = world.orders.shift(); next !== undefined; next = world.orders.shift())
     await respond({ body: encodeOrder(next.order), receiveCount: 1 }, world.respondPorts(), signal);

@@ -5,7 +5,7 @@ import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import { stillNeeded, voted, wantedOf } from "#shared/ledger/vote.ts";
 import type { Done } from "#shared/pipeline/operate/answer.ts";
 import { choose } from "#shared/pipeline/operate/choose.ts";
-import { permit } from "#shared/pipeline/operate/permit.ts";
+import { byWhom, permit } from "#shared/pipeline/operate/permit.ts";
 import type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
 import { sendOrder, tellNotDone } from "#shared/pipeline/sweep/order.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -72,7 +72,7 @@ async function count(
   const nowMs = ports.clock.now();
   const { person } = permission;
   const vote = { says: isYes ? "yes" : "no", person, actor: actorText(by), atMs: nowMs } as const;
-  const result = voted(order, vote, wantedOf(order, ports.people));
+  const result = voted(order, vote, wantedOf(order, ports.registry.people));
   if (result.kind !== "counted") return result.because;
   const next = result.order;
   const write = {
@@ -80,7 +80,7 @@ async function count(
     item: orderItem(next, item.version + 1, nowMs),
     when: { kind: "version", version: item.version },
   } as const;
-  const who = ports.people.length === 0 ? "" : `${person} has said ${vote.says}. `;
+  const who = byWhom(ports, person, `has said ${vote.says}`);
   if (!isYes) {
     const because = `${person} has said no; the same is not asked again in this incident`;
     // Those who were asked are told. Where it was done in an earlier round there is nothing to tell, and the no stands all the same.

@@ -7,7 +7,7 @@ import { orderKey } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import type { Done } from "#shared/pipeline/operate/answer.ts";
 import { choose } from "#shared/pipeline/operate/choose.ts";
-import { permit } from "#shared/pipeline/operate/permit.ts";
+import { byWhom, permit } from "#shared/pipeline/operate/permit.ts";
 import type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
 import { claimOf, keyOfReceipt } from "#shared/pipeline/respond/settle.ts";
 import { sendOrder } from "#shared/pipeline/sweep/order.ts";
@@ -69,7 +69,7 @@ export async function askUndo(
   if (!ok) return "somebody else asked at the same moment: show the incident again";
   await sendOrder(order, ports.orders, signal);
   const { undo } = playbooks[claim.action];
-  const who = ports.people.length === 0 ? "" : `By ${person}: `;
+  const who = byWhom(ports, person, "takes it back");
   return { says: `${who}${key} is being taken back${undo.possible ? `: ${undo.says}` : ""}` };
 }
 

@@ -34,7 +34,7 @@ const ports = (): ChatopsPorts => ({
   clock: { now: () => NOW, sleep: () => Promise.resolve() },
   orders: { send: () => Promise.resolve() },
   telemetry: new FakeTelemetry(),
-  people: [],
+  registry: { ...registry, slackApp },
   app: slackApp,
   secret: { current: () => Promise.resolve(SLACK.secret), again: () => Promise.resolve(null) },
   replies: { send: () => Promise.resolve(false) },

@@ -28,7 +28,7 @@ async function asked() {
   const result = await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), new AbortController().signal);
   const incident = result.kind === "recorded" ? result.incident : "";
   const { table, clock, telemetry, orders } = world.respondPorts();
-  const handler = module.createHandler({ table, clock, telemetry, orders, people: [] });
+  const handler = module.createHandler({ table, clock, telemetry, orders, registry: world.registry });
   const request: OperateRequest = { verb: "approve", incident, action: null, target: null };
   const call = async (event: Event) => {
     const { statusCode, body } = await handler(event, context);
@@ -83,7 +83,7 @@ describe("a report", () => {
   async function reporting() {
     const { world, request } = await asked();
     const { table, clock, telemetry, orders } = world.respondPorts();
-    const handler = module.createHandler({ table, clock, telemetry, orders, people: [], kept: { audit: reader, evidence: reader } });
+    const handler = module.createHandler({ table, clock, telemetry, orders, registry: world.registry, kept: { audit: reader, evidence: reader } });
     return async (incident: string, by: string | null, verify: unknown = false) => {
       const body = JSON.stringify({ schema: "falco-responder/report-request/1", incident: incident || request.incident, verify });
       const { statusCode, body: answer } = await handler(eventOf(body, by), context);
