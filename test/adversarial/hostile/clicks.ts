@@ -218,7 +218,6 @@ async function asked() {
   const ports: ChatopsPorts = {
     ...world.respondPorts(),
     app,
-    people,
     secret: { current: () => Promise.resolve(SLACK.secret), again: () => Promise.resolve(null) },
     replies: { send: (_url, reply) => Promise.resolve(replies.push(reply) > 0) },
   };

@@ -72,7 +72,7 @@ export async function playOut(
     terminal = await captured(async () => {
       for (const { incident } of world.bodies<{ readonly incident: string }>("incident")) {
         const request = { verb: "show", incident, action: null, target: null } as const;
-        printAnswer(await operate(request, iamActor("arn:aws:iam::111122223333:user/alice"), { ...ports, people: [] }, signal));
+        printAnswer(await operate(request, iamActor("arn:aws:iam::111122223333:user/alice"), ports, signal));
       }
     });
   });

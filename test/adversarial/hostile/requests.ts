@@ -160,7 +160,7 @@ async function send(of: (body: string) => string, by: string | null): Promise<An
     isBase64Encoded: false,
     requestContext: by === null ? {} : { authorizer: { iam: { userArn: by } } },
   };
-  const { statusCode = 0, body = "" } = await createHandler({ ...world.respondPorts(), people: [] })(event as unknown as Event, context);
+  const { statusCode = 0, body = "" } = await createHandler(world.respondPorts())(event as unknown as Event, context);
   const states = world.bodies<{ readonly state: string }>("order").map(({ state }) => state);
   return { status: statusCode, answer: JSON.parse(body) as Answered["answer"], states, sent: world.orders.length };
 }

@@ -13,8 +13,8 @@ describe("an attacker's storm", () => {
   }, 60_000);
 
   test.each([
-    ["no coalescing", 2_000, /messages in the queue/],
-    ["no coalescing, one group for all", 2_000, /ms later/],
+    ["no coalescing", 1_200, /messages in the queue/],
+    ["no coalescing, one group for all", 1_200, /ms later/],
   ] as const)(
     "would be noticed with %s",
     async (plant, alerts, because) => {
@@ -26,7 +26,7 @@ describe("an attacker's storm", () => {
 
 describe("fifty responders at once", () => {
   test("never exceed a budget, and stop everything where there is enough of it", async () => {
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [1, 2]) {
       const result = await rush(seed, BUDGETS);
       expect(judgeRush(result, BUDGETS)).toBeNull();
       expect(result.stops).toBe(BUDGETS.cluster);
