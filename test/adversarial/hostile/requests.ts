@@ -128,7 +128,14 @@ async function deployed(): Promise<Module> {
   writeFileSync(join(folder, "registry.json"), JSON.stringify(registry));
   writeFileSync(join(folder, "policy.json"), JSON.stringify(policyOf()));
   const url = (lane: string): string => `https://sqs.eu-west-1.amazonaws.com/111122223333/alerts-${lane}.fifo`;
-  const settings = { QUEUE_ECS_URL: url("ecs"), QUEUE_KUBERNETES_URL: url("kubernetes"), QUEUE_WIDE_URL: url("wide") };
+  const settings = {
+    AUDIT_BUCKET: "audit",
+    EVIDENCE_BUCKET: "evidence",
+    SWITCH_PARAMETER: "/falco-responder/switch",
+    QUEUE_ECS_URL: url("ecs"),
+    QUEUE_KUBERNETES_URL: url("kubernetes"),
+    QUEUE_WIDE_URL: url("wide"),
+  };
   Object.assign(process.env, { COMPILED_DIR: folder, LEDGER_TABLE: "ledger", AWS_REGION: "eu-west-1", ...settings });
   try {
     return await import("../../../functions/operate/handler.ts");
