@@ -4,11 +4,17 @@ import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
 import type { Path, YamlFile } from "./yaml-file.ts";
 
+/** Each is looked up in the file, and nobody reads more. */
+const MAX_PROBLEMS = 50;
+
 /** Checks a file against a published schema (infra/schemas). Every mistake at once, each at its place. */
 export function checkSchema(name: "config" | "policy", yaml: YamlFile): readonly Problem[] {
   const validate = validatorOf(name);
   if (validate(yaml.value)) return [];
-  const problems = (validate.errors ?? []).filter(({ keyword }) => keyword !== "if").map((error) => toProblem(error, yaml));
+  const problems = (validate.errors ?? [])
+    .filter(({ keyword }) => keyword !== "if")
+    .slice(0, MAX_PROBLEMS)
+    .map((error) => toProblem(error, yaml));
   // Two keywords may say the same of one place.
   return [...new Map(problems.map((problem) => [`${problem.line}:${problem.column}:${problem.message}`, problem])).values()];
 }

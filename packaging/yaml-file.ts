@@ -56,7 +56,7 @@ const MAX_PROBLEMS = 10;
 
 function parse(text: string, file: string): YamlRead {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, schema: "core", version: "1.2" });
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, strict: true, schema: "core", version: "1.2" });
   const at = (offset: number): Pick<Problem, "line" | "column"> => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
@@ -69,17 +69,22 @@ function parse(text: string, file: string): YamlRead {
     message: messageFor(error.message),
     remedy: null,
   }));
+  // A bomb of aliases or keys is told by its first few.
+  const report = (offset: number, message: string, remedy: string | null): symbol | undefined => {
+    problems.push({ severity: "error", file, ...at(offset), key: "", message, remedy });
+    return problems.length >= MAX_PROBLEMS ? visit.BREAK : undefined;
+  };
   visit(document, {
-    Alias: (_key, node) => {
-      const where = at(node.range?.[0] ?? 0);
-      problems.push({
-        severity: "error",
-        file,
-        ...where,
-        key: "",
-        message: "anchors and aliases are not taken",
-        remedy: "write the value out",
-      });
+    Alias: (_key, node) => report(node.range?.[0] ?? 0, "anchors and aliases are not taken", "write the value out"),
+    // The parser compares each key with all before it: minutes for a file of many.
+    Map: (_key, { items }) => {
+      const keys = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (keys.has(keyOf(key)) && report(key.range?.[0] ?? 0, "Map keys must be unique", null) !== undefined) return visit.BREAK;
+        keys.add(keyOf(key));
+      }
+      return undefined;
     },
   });
   if (problems.length > 0) return { ok: false, problems };

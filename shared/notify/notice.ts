@@ -1,9 +1,8 @@
 import type { Notice } from "#shared/domain/notice.ts";
-import { redact } from "#shared/domain/redact.ts";
 import { said } from "#shared/notify/parts.ts";
 import { code, context, fallback, header, plain, type SlackPayload, section } from "#shared/notify/slack-parts.ts";
 import { SNS_LIMITS, type SnsContent } from "#shared/notify/sns.ts";
-import { ascii, cut, escaped, inert, unlinked } from "#shared/notify/text.ts";
+import { ascii, clean as cleaned, cut, escaped, inert, unlinked } from "#shared/notify/text.ts";
 
 export const NOTICE_SCHEMA = "falco-responder/notice/1";
 
@@ -39,13 +38,17 @@ export function renderNoticeSlack({ notice, atMs, stage }: NoticeView): SlackPay
     blocks: [
       header(`${MARKS[notice.severity]}${plain(title)}`),
       ...sections.map((some) => section(some.join("\n"))),
-      ...(remedy === null ? [] : [section(`*To do*\n${code(remedy, REMEDY)}`)]),
+      ...(remedy === null ? [] : [section(`*To do*\n${fitting(remedy)}`)]),
       context(
         `falco-responder${stage === null ? "" : ` ${code(stage, 64)}`}  ·  about ${code(said(notice.subject, 128).said, 128)}  ·  ${iso(atMs)}`,
       ),
     ],
   };
 }
+
+/** Escaping may make five characters of one, and Slack refuses a message whose section is too long. */
+const fitting = (remedy: string): string => code(remedy, code(remedy, REMEDY).length < ROOM ? REMEDY : REMEDY / 3);
+const ROOM = 2_900;
 
 /** So many characters of lines in one section: Slack's limit is 3,000, and escaping may make five of one. */
 function packed(lines: readonly string[]): string[][] {
@@ -54,7 +57,7 @@ function packed(lines: readonly string[]): string[][] {
   for (const line of lines) {
     if (line.length + 1 > room) {
       sections.push([]);
-      room = 2_900;
+      room = ROOM;
     }
     sections.at(-1)?.push(line);
     room -= line.length + 1;
@@ -110,7 +113,7 @@ const mailSubject = (text: string): string =>
     .trim();
 
 function attribute(text: string): string {
-  const plainText = cut(redact(inert(text)).trim(), SNS_LIMITS.attribute);
+  const plainText = cut(cleaned(text), SNS_LIMITS.attribute);
   return plainText === "" ? "none" : plainText;
 }
 

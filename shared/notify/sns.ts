@@ -1,8 +1,7 @@
-import { redact } from "#shared/domain/redact.ts";
 import { notificationDocument } from "#shared/notify/document.ts";
 import { type Part, said } from "#shared/notify/parts.ts";
 import { type Story, tellStory } from "#shared/notify/story.ts";
-import { ascii, cut, inert, unlinked } from "#shared/notify/text.ts";
+import { ascii, clean, cut, inert, unlinked } from "#shared/notify/text.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 
 /** Limits of SNS: subject under 100 printable ASCII characters, message 256 KB (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). */
@@ -68,8 +67,8 @@ function plainText(view: IncidentView, story: Story): string {
 
 function attributes(view: IncidentView, { status }: Story): Record<string, string> {
   const value = (text: string | null | undefined): string => {
-    const clean = cut(redact(inert(text ?? "")).trim(), SNS_LIMITS.attribute);
-    return clean === "" ? "none" : clean;
+    const shown = cut(clean(text ?? ""), SNS_LIMITS.attribute);
+    return shown === "" ? "none" : shown;
   };
   return {
     incident: value(view.incident),

@@ -25,6 +25,25 @@ export const inert = (text: string): string =>
     .replace(INVISIBLE, HIDDEN)
     .replace(STACKED, "$1");
 
+/** As a program reads it that passes over what cannot be seen. */
+export const bare = (text: string): string => text.toWellFormed().replace(ANSI, "").replace(UNSEEN, "");
+const UNSEEN = /(?![\t\n\r\u2028\u2029])[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu;
+
+/**
+ * Inert and without secrets, also where what cannot be seen takes their names apart: then the text is shown without it, behind one mark of it.
+ * `read`: as for `redact`.
+ */
+export function clean(text: string, read?: number): string {
+  const shown = redact(inert(redact(text, read)), read).trim();
+  const start = text.slice(0, READ);
+  const whole = bare(start);
+  if (whole === start) return shown;
+  const seen = inert(redact(whole, read)).trim();
+  return redact(whole) === whole || seen === shown.replaceAll(HIDDEN, "") ? shown : `${HIDDEN} ${seen}`;
+}
+/** No text is read further (`redact`). */
+const READ = 8_192;
+
 /** At most `max` UTF-16 units, with a mark that says how much is missing; never half a character. */
 export function cut(text: string, max: number): string {
   if (text.length <= max) return text;
@@ -61,6 +80,6 @@ export const ascii = (text: string): string =>
 
 /** An argument of a POSIX shell, quoted unless harmless; never more than one argument, never a secret. */
 export const shellWord = (text: string): string => {
-  const plain = inert(redact(text));
+  const plain = clean(text);
   return /^[\w@%+=:,./-]+$/.test(plain) ? plain : `'${plain.replace(/'/g, `'\\''`)}'`;
 };

@@ -46,3 +46,8 @@ test("a log line is JSON with its service, level and fields", () => {
   liveTelemetry("notify").error("Can never tell", { incident: "inc1" });
   expect(lines[0]).toMatchObject({ level: "ERROR", service: "notify", message: "Can never tell", incident: "inc1" });
 });
+
+test("no name that it logs steers the terminal of who reads it, and what can be seen stays", () => {
+  liveTelemetry("ingest").info("batch ingested", { logStream: "a\u009b31mb\u202ec", nested: { of: ["d\u200be"] }, plain: "Grüße 日本語" });
+  expect(lines[0]).toMatchObject({ logStream: "a\\u{9b}31mb\\u{202e}c", nested: { of: ["d\\u{200b}e"] }, plain: "Grüße 日本語" });
+});

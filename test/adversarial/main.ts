@@ -3,14 +3,16 @@ import { startControlPlane } from "../../lab/lab.ts";
 import type { TestKube } from "../contracts/kube-requests.ts";
 import { cases as ecs } from "./ecs/cases.ts";
 import { judgeCase as judgeTask } from "./ecs/run.ts";
+import { reportHostile } from "./hostile/report.ts";
 import type { Judged } from "./judge.ts";
 import { cases as kubernetes } from "./kubernetes/cases.ts";
 import { realCases } from "./kubernetes/cases-real.ts";
 import { openPlant } from "./kubernetes/plant.ts";
 import { judgeAll } from "./kubernetes/real-stage.ts";
 import { judgeCase as judgePod } from "./kubernetes/run.ts";
+import { reportStorm } from "./storm/report.ts";
 
-/** `npm run adversarial -- ecs | kubernetes`: the table of cases, and how many went wrong. */
+/** `npm run adversarial -- ecs | kubernetes | hostile | storm`: the table of cases, and how many went wrong. */
 const suites: Readonly<Record<string, () => Promise<readonly Judged[]>>> = {
   ecs: () => inTurn(ecs, judgeTask),
   kubernetes: async () => [...(await inTurn(kubernetes, judgePod)), ...(await onRealServer())],
@@ -45,9 +47,14 @@ async function judgedOn(kube: TestKube): Promise<readonly Judged[]> {
 }
 
 const [wanted = "ecs", ...more] = process.argv.slice(2);
+/** Suites with a table of their own; what they give is the exit code. */
+const reports: Readonly<Record<string, () => Promise<number>>> = { hostile: reportHostile, storm: reportStorm };
+const report = Object.hasOwn(reports, wanted) ? reports[wanted] : undefined;
+if (report !== undefined && more.length === 0) process.exit(await report());
+
 const suite = Object.hasOwn(suites, wanted) ? suites[wanted] : undefined;
 if (suite === undefined || more.length > 0) {
-  console.error(`usage: npm run adversarial -- ${Object.keys(suites).join(" | ")}`);
+  console.error(`usage: npm run adversarial -- ${[...Object.keys(suites), ...Object.keys(reports)].join(" | ")}`);
   process.exit(2);
 }
 

@@ -40,6 +40,14 @@ describe("a notice", () => {
     });
   });
 
+  test("with a remedy of which escaping makes five times as much is still one that Slack takes", () => {
+    for (const remedy of ["&".repeat(4_000), "x".repeat(4_000)]) {
+      const payload = renderNoticeSlack({ notice: { ...PAUSED, remedy }, ...at });
+      expect(slackRefuses(payload)).toBeNull();
+      expect(JSON.stringify(payload)).toContain("more]");
+    }
+  });
+
   test("without a remedy asks for nothing", () => {
     const quiet = { ...PAUSED, remedy: null };
     expect(JSON.stringify(renderNoticeSlack({ notice: quiet, ...at }))).not.toContain("To do");
