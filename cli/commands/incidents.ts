@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { ListRequest, OperateRequest } from "#shared/wire/operate.ts";
 import { hexId, rows, since } from "../parse.ts";
+import { addReport } from "../report.ts";
 import { type Place, run } from "../run.ts";
 
 const INCIDENT = "16 hex digits, as in the notification";
@@ -49,6 +50,7 @@ Examples:
       return run(request, place);
     });
   const about = "Show an incident: what was done, what waits for a person, what can be taken back.";
+  addReport(incidents, hexId);
   ofIncident(incidents, "show", about, "falco-responder incidents show 1f0c2d3e4a5b6c7d");
   ofIncident(program, "show", `${about} Short for "incidents show".`, "falco-responder show 1f0c2d3e4a5b6c7d --json");
   for (const [verb, description, example] of DECISIONS) {

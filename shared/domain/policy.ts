@@ -121,6 +121,8 @@ export interface PolicyAction {
   readonly mode: Mode;
   /** required: no evidence, no action. best-effort: its failure stands on the receipt. */
   readonly evidence: "required" | "best-effort" | "none";
+  /** So many different people must say yes, where it is more than the action itself needs. */
+  readonly quorum?: number;
 }
 
 /** Where to look for the rules of an alert without trying each. Positions into `rules`. */

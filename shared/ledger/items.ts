@@ -16,6 +16,8 @@ export type ItemType =
   | "chore"
   | "opened"
   | "mute"
+  | "audit"
+  | "click"
   | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */

@@ -6,8 +6,10 @@ import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
 import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
+import { lookAtRecord } from "#shared/pipeline/sweep/record.ts";
 import { tellSwitch } from "#shared/pipeline/sweep/switch.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
+import type { Archive } from "#shared/ports/archive.ts";
 import type { Orders } from "#shared/ports/orders.ts";
 import type { Item } from "#shared/ports/table.ts";
 
@@ -16,6 +18,8 @@ export interface SweepPorts extends ClaimPorts, NotifyPorts {
   readonly orders: Orders;
   /** A new id at each call: who holds a lease. */
   readonly newId: () => string;
+  /** The audit bucket, for what the stream lost; absent: nothing is compared. */
+  readonly audit?: Archive;
 }
 
 export interface SweepReport {
@@ -71,6 +75,7 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   // Last: it reads whole incidents, and nobody waits for it.
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
+    else await lookAtRecord(item, ports, signal);
   });
   const notes = await sending;
   const leftovers = await lookForLeftovers(ports, signal);

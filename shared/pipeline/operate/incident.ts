@@ -3,16 +3,16 @@ import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { metaKey } from "#shared/ledger/keys.ts";
 import { type Answer, type Done, refused } from "#shared/pipeline/operate/answer.ts";
-import { decide } from "#shared/pipeline/operate/decide.ts";
+import { type Answering, decide } from "#shared/pipeline/operate/decide.ts";
 import type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
 import { release } from "#shared/pipeline/operate/release.ts";
 import { itemsOf, summaryOf } from "#shared/pipeline/operate/summary.ts";
 import { askUndo } from "#shared/pipeline/operate/undo.ts";
 import type { Item } from "#shared/ports/table.ts";
-import type { AnyRequest, OperateRequest } from "#shared/wire/operate.ts";
+import type { AnyRequest } from "#shared/wire/operate.ts";
 
 /** Verbs about one incident: what a person decides is written down and sent to the lane that has the rights. */
-export async function operateIncident(request: OperateRequest, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
+export async function operateIncident(request: Answering, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
   const answer = await ofIncident(request, by, ports, signal);
   if (request.verb !== "show") tellOperated(request, by, answer, ports);
   return answer;
@@ -24,7 +24,7 @@ export function tellOperated(request: AnyRequest, by: Actor, { kind }: Answer, {
   telemetry.count("Operated", 1, { verb: request.verb, outcome: kind === "refused" ? "refused" : "accepted" });
 }
 
-async function ofIncident(request: OperateRequest, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
+async function ofIncident(request: Answering, by: Actor, ports: OperatePorts, signal: AbortSignal): Promise<Answer> {
   const { table } = ports;
   const { verb, incident } = request;
   const meta = await table.get(metaKey(incident), signal);
@@ -40,7 +40,7 @@ async function ofIncident(request: OperateRequest, by: Actor, ports: OperatePort
 }
 
 function carry(
-  request: OperateRequest,
+  request: Answering,
   about: IncidentBody,
   items: readonly Item[],
   by: Actor,
@@ -49,5 +49,5 @@ function carry(
 ): Promise<Done> {
   if (request.verb === "undo") return askUndo(request, about, items, by, ports, signal);
   if (request.verb === "release") return release(request, about, items, by, ports, signal);
-  return decide(request, items, by, ports, signal);
+  return decide(request, about, items, by, ports, signal);
 }

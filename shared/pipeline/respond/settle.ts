@@ -1,6 +1,7 @@
 import { actionKey, keyOf } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
+import { type Versions, versionsOf } from "#shared/domain/versions.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
@@ -71,6 +72,8 @@ export interface Settlement {
   readonly askedAtMs?: number;
   /** Written with it, and it with this: where this is refused, nothing is written. Only without a claim. */
   readonly along?: Write;
+  /** What a question was asked under. */
+  readonly under?: Versions | undefined;
   /** What else is written with it, as it is at this attempt. */
   readonly also?: () => Promise<readonly Write[]>;
 }
@@ -78,7 +81,14 @@ export interface Settlement {
 const ATTEMPTS = 6;
 
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
-export async function settle(settlement: Settlement, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+export async function settle(
+  settlement: Settlement,
+  ports: Pick<ClaimPorts, "table" | "clock"> & Partial<Pick<ClaimPorts, "policy" | "registry">>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { table, clock, policy, registry } = ports;
+  // Who only takes people's answers knows no policy: what was asked says under which.
+  const under = policy === undefined || registry === undefined ? settlement.under : versionsOf({ policy, registry });
   const { claim, receipt, incident, along } = settlement;
   const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -87,7 +97,7 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
     // A hold says why nothing was tried: it never covers what was.
     if (claim === null && receipt.undoing !== true && before !== null && wasTried(unpack<ReceiptBody>(before, "receipt").receipt))
       return false;
-    const body: ReceiptBody = { receipt };
+    const body: ReceiptBody = { receipt, ...(under === undefined ? {} : { under }) };
     const writes: Write[] = [];
     if (claim !== null)
       writes.push({
