@@ -51,6 +51,7 @@ Examples:
     });
   addReport(incidents, hexId);
   const about = "Show an incident: what was done, what waits for a person, what can be taken back.";
+  addReport(incidents, hexId);
   ofIncident(incidents, "show", about, "falco-responder incidents show 1f0c2d3e4a5b6c7d");
   ofIncident(program, "show", `${about} Short for "incidents show".`, "falco-responder show 1f0c2d3e4a5b6c7d --json");
   for (const [verb, description, example] of DECISIONS) {

@@ -1,6 +1,6 @@
 import { s3Reader } from "#shared/adapters/archive.ts";
 import { systemClock } from "#shared/adapters/clock.ts";
-import { readCompiled } from "#shared/adapters/compiled.ts";
+import { readCompiledRegistry } from "#shared/adapters/compiled.ts";
 import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
 import { laneUrls, sqsOrders } from "#shared/adapters/orders.ts";
 import { ssmSwitch } from "#shared/adapters/switch-parameter.ts";
@@ -9,7 +9,7 @@ import { PipelineError } from "#shared/domain/error.ts";
 import type { Kept } from "#shared/pipeline/operate/report.ts";
 import type { FleetPorts } from "#shared/pipeline/operate.ts";
 
-/** The world of operate as deployed. Throws `config_invalid` where a setting or a compiled file is missing: at start, not at the first request. */
+/** The world of operate as deployed. Throws `config_invalid` where a setting or the compiled registry is missing: at start, not at the first request. */
 export function liveOperatePorts(env: NodeJS.ProcessEnv): FleetPorts & { readonly kept: Kept } {
   const setting = (name: string): string => {
     const value = env[name];
@@ -21,7 +21,7 @@ export function liveOperatePorts(env: NodeJS.ProcessEnv): FleetPorts & { readonl
     orders: sqsOrders(laneUrls(env)),
     clock: systemClock,
     telemetry: liveTelemetry("operate"),
-    registry: readCompiled().registry,
+    registry: readCompiledRegistry(),
     switchParameter: ssmSwitch(env["SWITCH_PARAMETER"]),
     kept: { audit: s3Reader(setting("AUDIT_BUCKET")), evidence: s3Reader(setting("EVIDENCE_BUCKET")) },
   };

@@ -14,10 +14,10 @@ export type ItemType =
   | "seen"
   | "container"
   | "chore"
-  | "audit"
-  | "click"
   | "opened"
   | "mute"
+  | "audit"
+  | "click"
   | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */

@@ -81,6 +81,15 @@ export const choreKey = (chore: string, about: string): Key => ({ pk: `CHORE#${c
 export const countPk = (similar: string): string => `COUNT#${similar}`;
 export const countKey = (similar: string, batch: string): Key => ({ pk: countPk(similar), sk: `BATCH#${batch}` });
 
+/** Incidents in the order in which they were opened, one partition a day (UTC): `2026-11-28`. */
+export const dayPk = (openedAtIso: string): string => `DAY#${openedAtIso.slice(0, 10)}`;
+export const dayKey = (openedAtIso: string, incident: string): Key => ({ pk: dayPk(openedAtIso), sk: `${openedAtIso}#${incident}` });
+
+/** All mutes: few, and every alert looks at them. */
+export const MUTES_PK = "MUTE";
+/** 16 hex. `who`: owner or workload, as the incident names it. */
+export const muteId = (cluster: string, rule: string, who: string): string => hashOf("mute", cluster, rule, who).slice(0, 16);
+export const muteKey = (id: string): Key => ({ pk: MUTES_PK, sk: id });
 /** The index of the record of proof: which objects of the audit bucket hold what of an incident. */
 export const auditPk = (incident: string): string => `AUDIT#${incident}`;
 export const auditKey = (incident: string, object: string): Key => ({ pk: auditPk(incident), sk: object });
@@ -92,13 +101,3 @@ export const DIGEST: Key = { pk: "AUDIT#DIGEST", sk: "LAST" };
 
 /** That a signed request of Slack was taken: it is taken once. */
 export const clickKey = (signature: string): Key => ({ pk: `SLACK#${hashOf("slack", signature)}`, sk: "REQUEST" });
-
-/** Incidents in the order in which they were opened, one partition a day (UTC): `2026-11-28`. */
-export const dayPk = (openedAtIso: string): string => `DAY#${openedAtIso.slice(0, 10)}`;
-export const dayKey = (openedAtIso: string, incident: string): Key => ({ pk: dayPk(openedAtIso), sk: `${openedAtIso}#${incident}` });
-
-/** All mutes: few, and every alert looks at them. */
-export const MUTES_PK = "MUTE";
-/** 16 hex. `who`: owner or workload, as the incident names it. */
-export const muteId = (cluster: string, rule: string, who: string): string => hashOf("mute", cluster, rule, who).slice(0, 16);
-export const muteKey = (id: string): Key => ({ pk: MUTES_PK, sk: id });

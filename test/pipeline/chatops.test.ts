@@ -7,7 +7,7 @@ import type { Registry } from "#shared/domain/registry.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
 import { type ChatopsPorts, chatops } from "#shared/pipeline/chatops.ts";
 import { deliverNotes } from "#shared/pipeline/notify.ts";
-import { operateIncident as operate } from "#shared/pipeline/operate/incident.ts";
+import { operateIncident } from "#shared/pipeline/operate/incident.ts";
 import { respond } from "#shared/pipeline/respond.ts";
 import { sweep } from "#shared/pipeline/sweep.ts";
 import type { Reply } from "#shared/ports/chatops.ts";
@@ -318,7 +318,7 @@ describe("a question that two people must answer", () => {
     await click("approve", refOf("approve"));
     expect(replies.at(-1)).toMatchObject({ to: "clicker", text: expect.stringContaining("alice has said yes at") });
     const request = { verb: "approve", incident, action: null, target: null } as const;
-    const byIam = await operate(request, { kind: "iam", arn: ALICE_ARN, session: "alice" }, ports, signal);
+    const byIam = await operateIncident(request, { kind: "iam", arn: ALICE_ARN, session: "alice" }, ports, signal);
     expect(byIam).toMatchObject({ kind: "refused", because: expect.stringContaining("alice has said yes at") });
     await deliver();
     expect([world.ecs.stopped.size, order()?.state]).toEqual([0, "awaiting"]);
@@ -383,7 +383,7 @@ test("with people, IAM lets nobody decide whom people does not name; without peo
   const { incident, ports, click, refOf, replies, order } = await asked();
   const request = { verb: "approve", incident, action: null, target: null } as const;
   const eve = { kind: "iam", arn: "arn:aws:iam::111122223333:user/eve", session: null } as const;
-  expect(await operate(request, eve, ports, signal)).toMatchObject({
+  expect(await operateIncident(request, eve, ports, signal)).toMatchObject({
     kind: "refused",
     because: expect.stringContaining("not among the people"),
   });
@@ -392,5 +392,5 @@ test("with people, IAM lets nobody decide whom people does not name; without peo
   await click("approve", refOf("approve"));
   expect(replies.at(-1)).toMatchObject({ text: expect.stringContaining("Slack decides nothing") });
   expect(order()).toMatchObject({ state: "awaiting" });
-  expect(await operate(request, eve, ports, signal)).toMatchObject({ kind: "accepted" });
+  expect(await operateIncident(request, eve, ports, signal)).toMatchObject({ kind: "accepted" });
 });

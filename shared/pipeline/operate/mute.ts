@@ -1,4 +1,4 @@
-import { type Actor, actorText } from "#shared/domain/actor.ts";
+import type { Actor } from "#shared/domain/actor.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { iso, unpack } from "#shared/ledger/items.ts";
 import { metaKey, muteId, muteKey } from "#shared/ledger/keys.ts";
@@ -23,6 +23,8 @@ export async function mute(request: MuteRequest, by: Actor, ports: FleetPorts, s
   if (permission.kind === "refused") return refused(permission.because);
   if (!registry.clusters.some(({ name }) => name === cluster))
     return refused(`falco-responder.yml names no cluster ${cluster}; it has ${registry.clusters.map(({ name }) => name).join(", ")}`);
+  const permission = permit(by, "mute", { cluster, rule, action: null }, ports);
+  if (permission.kind === "refused") return refused(permission.because);
   const nowMs = clock.now();
   const id = muteId(cluster, rule, who);
   const all = await readMutes(table, signal);
@@ -36,7 +38,7 @@ export async function mute(request: MuteRequest, by: Actor, ports: FleetPorts, s
     rule,
     who,
     reason: request.reason,
-    by: actorText(by),
+    by: permission.person,
     sinceMs: stands?.sinceMs ?? nowMs,
     untilMs: nowMs + request.seconds * 1_000,
     endedBy: null,
@@ -52,16 +54,15 @@ export async function unmute(request: UnmuteRequest, by: Actor, ports: FleetPort
   if (found === null) return refused(`there is no mute ${request.mute}: "mutes" lists them`);
   const nowMs = clock.now();
   const one = readMute(found);
-  const what =
-    one.kind === "mute" ? { cluster: one.mute.cluster, rule: one.mute.rule, action: null } : { cluster: null, rule: null, action: null };
-  const permission = permit(by, "mute", what, ports);
+  const { cluster, rule } = one.kind === "mute" ? one.mute : { cluster: null, rule: null };
+  const permission = permit(by, "mute", { cluster, rule, action: null }, ports);
   if (permission.kind === "refused") return refused(permission.because);
   if (one.kind === "mute" && !isActive(one.mute, nowMs)) return refused(`mute ${request.mute} is over already`);
   // An unreadable one is overwritten by what ends it: it names nobody, and holds nothing any more.
   const body: MuteBody =
     one.kind === "mute"
-      ? { ...one.mute, endedBy: actorText(by), untilMs: nowMs }
-      : { cluster: "", rule: "", who: "", reason: "(unreadable)", by: "", sinceMs: nowMs, untilMs: nowMs, endedBy: actorText(by) };
+      ? { ...one.mute, endedBy: permission.person, untilMs: nowMs }
+      : { cluster: "", rule: "", who: "", reason: "(unreadable)", by: "", sinceMs: nowMs, untilMs: nowMs, endedBy: permission.person };
   if (!(await table.transact([muteWrite(body, found, nowMs, request.mute)], signal)).ok) return refused(LOST);
   const says = one.kind === "mute" ? `rule ${body.rule} is heard again for ${body.who} in ${body.cluster}` : "the unreadable mute is ended";
   return { kind: "accepted", says, summary: null, mute: viewOf({ kind: "mute", id: request.mute, mute: body }, nowMs) };

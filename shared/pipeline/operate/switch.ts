@@ -1,4 +1,4 @@
-import { type Actor, actorText } from "#shared/domain/actor.ts";
+import type { Actor } from "#shared/domain/actor.ts";
 import type { SwitchScope } from "#shared/ledger/switch.ts";
 import { type Answer, refused } from "#shared/pipeline/operate/answer.ts";
 import { mutes } from "#shared/pipeline/operate/mute.ts";
@@ -15,7 +15,10 @@ export async function turn(request: SwitchRequest, by: Actor, ports: FleetPorts,
   const permission = permit(by, verb, { cluster, rule: null, action: null }, ports);
   if (permission.kind === "refused") return refused(permission.because);
   if (untilMs !== null && untilMs <= ports.clock.now()) return refused("the time at which people are to be reminded has passed");
-  const change = { scope: scope as SwitchScope, paused: verb === "pause", who: actorText(by), why: reason, untilMs };
+  const cluster = scope === "fleet" ? null : scope.slice("cluster/".length);
+  const permission = permit(by, verb, { cluster, rule: null, action: null }, ports);
+  if (permission.kind === "refused") return refused(permission.because);
+  const change = { scope: scope as SwitchScope, paused: verb === "pause", who: permission.person, why: reason, untilMs };
   const done = await setSwitch(change, ports, signal);
   return done.kind === "refused" ? refused(done.because) : { kind: "accepted", says: done.says, summary: null, pauses: done.pauses };
 }

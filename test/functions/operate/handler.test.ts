@@ -82,14 +82,14 @@ describe("a report", () => {
   const reader = { get: () => Promise.resolve(null) };
   async function reporting() {
     const { world, request } = await asked();
-    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
+    const { table, clock, telemetry, orders, switchParameter } = world.respondPorts();
     const handler = module.createHandler({
       table,
+      switchParameter,
       clock,
       telemetry,
       orders,
-      registry,
-      switchParameter,
+      registry: world.registry,
       kept: { audit: reader, evidence: reader },
     });
     return async (incident: string, by: string | null, verify: unknown = false) => {
