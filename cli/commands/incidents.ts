@@ -49,7 +49,6 @@ Examples:
       };
       return run(request, place);
     });
-  addReport(incidents, hexId);
   const about = "Show an incident: what was done, what waits for a person, what can be taken back.";
   addReport(incidents, hexId);
   ofIncident(incidents, "show", about, "falco-responder incidents show 1f0c2d3e4a5b6c7d");
