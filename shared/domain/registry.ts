@@ -1,3 +1,5 @@
+import type { Heartbeat } from "#shared/domain/sensor.ts";
+
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
 export interface Registry {
   readonly schema: "falco-responder/registry/1";
@@ -32,6 +34,8 @@ export interface Cluster {
   readonly taskRoles?: readonly string[];
   /** ecs only: log groups (globs) from which lines of the offender are kept as evidence. */
   readonly taskLogGroups?: readonly string[];
+  /** How its sensors say that they are alive; absent: nobody watches them. */
+  readonly heartbeat?: Heartbeat;
 }
 
 export interface Source {

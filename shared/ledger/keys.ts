@@ -65,3 +65,16 @@ export const choreKey = (chore: string, about: string): Key => ({ pk: `CHORE#${c
 /** Counts of similar alerts, written by ingest before queueing. */
 export const countPk = (similar: string): string => `COUNT#${similar}`;
 export const countKey = (similar: string, batch: string): Key => ({ pk: countPk(similar), sk: `BATCH#${batch}` });
+
+/** 16 hex of a log group's name, which may be long. */
+const groupHash = (logGroup: string): string => hashOf("log group", logGroup).slice(0, 16);
+
+/** What arrived at ingest of one log group within one minute of its clock (ms / 60,000). */
+export const arrivalPk = (logGroup: string, minute: number): string => `ARRIVED#${groupHash(logGroup)}#${minute}`;
+export const arrivalKey = (logGroup: string, minute: number, batch: string): Key => ({ pk: arrivalPk(logGroup, minute), sk: batch });
+
+/** What is known of the sensors of a cluster. */
+export const sensorsKey = (cluster: string): Key => ({ pk: `SENSORS#${cluster}`, sk: "STATE" });
+
+/** Up to when a log group was compared with what arrived. */
+export const deliveryKey = (logGroup: string): Key => ({ pk: `DELIVERY#${groupHash(logGroup)}`, sk: "STATE" });

@@ -6,6 +6,7 @@ import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
 import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
+import { type SensorReport, watchSensors } from "#shared/pipeline/sweep/sensors.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
 import type { Orders } from "#shared/ports/orders.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -26,6 +27,7 @@ export interface SweepReport {
   readonly closed: number;
   /** What bears our marks in the clusters that were searched now, and no action stands for. */
   readonly leftovers: number;
+  readonly sensors: SensorReport;
   /** Items that could not be worked on: they stay due. */
   readonly troubles: number;
 }
@@ -42,6 +44,8 @@ const MOST_NOTES = 400;
  */
 export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<SweepReport> {
   const { table, clock, telemetry } = ports;
+  // Beside all else, and first: whoever floods the ledger must not thereby hide that a sensor died.
+  const watching = watchSensors(ports, signal);
   const due = await table.due(iso(clock.now()), MOST_ITEMS, signal);
   const ofType = (type: string) => due.filter((item) => item.type === type);
   const claims: Record<string, number> = {};
@@ -70,7 +74,8 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   const leftovers = await lookForLeftovers(ports, signal);
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
-  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, leftovers, troubles };
+  const sensors = await watching;
+  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, leftovers, sensors, troubles };
   telemetry.info("Swept", { due: due.length, ...report });
   return report;
 }

@@ -2,9 +2,11 @@ import type { Alert } from "#shared/domain/alert.ts";
 import type { Policy } from "#shared/domain/policy.ts";
 import type { Sensor } from "#shared/domain/queue-entry.ts";
 import type { Registry } from "#shared/domain/registry.ts";
+import type { Sign } from "#shared/domain/sensor.ts";
 import { disagreement, type Origin, originOf } from "#shared/pipeline/ingest/accuse.ts";
 import { ageClass, similarText } from "#shared/pipeline/ingest/coalesce.ts";
 import type { Kept } from "#shared/pipeline/ingest/kept.ts";
+import { Signs } from "#shared/pipeline/ingest/signs.ts";
 import { Tally } from "#shared/pipeline/ingest/outcome.ts";
 import { matchAlert } from "#shared/policy/match.ts";
 import { isLogEvent, type LogBatch, type LogEvent } from "#shared/wire/cloudwatch.ts";
@@ -40,6 +42,8 @@ export interface Sorted {
   /** Alerts of which the accuser is not verified. */
   readonly unregistered: number;
   readonly fragments: number;
+  /** Sensors of the cluster that these lines show alive. */
+  readonly signs: readonly Sign[];
 }
 
 export const POSSIBLE_EVASION = "possible evasion: a piece of an alert's line arrived without the rest";
@@ -60,6 +64,7 @@ class BatchSorter {
   readonly #similar = new Map<string, Similar>();
   readonly #kept: Kept[] = [];
   readonly #tally = new Tally();
+  readonly #signs: Signs | null;
   #unregistered = 0;
   #fragments = 0;
 
@@ -68,6 +73,8 @@ class BatchSorter {
     this.#origin = origin;
     this.#policy = policy;
     this.#nowMs = nowMs;
+    const heartbeat = origin.cluster?.heartbeat;
+    this.#signs = heartbeat === undefined ? null : new Signs(heartbeat);
   }
 
   sort(): Sorted {
@@ -91,6 +98,7 @@ class BatchSorter {
       tally: this.#tally,
       unregistered: this.#unregistered,
       fragments: this.#fragments,
+      signs: this.#signs?.all() ?? [],
     };
   }
 
@@ -134,13 +142,18 @@ class BatchSorter {
     }
     const because =
       this.#origin.because ?? (cluster === null ? null : disagreement(read.alert, cluster)) ?? spreadTarget(read.alert, pieces);
+    const sensor = record === null ? NO_SENSOR : readSensor(record);
+    // A heartbeat is one only where the accuser is verified: else it is a forged line, and told.
+    if (because === null && this.#signs?.heard(read.alert, sensor, events[0]?.timestamp ?? null) === "heartbeat") {
+      this.#tally.ignored("heartbeat", events.length);
+      return;
+    }
     const rules = matchAlert(this.#policy, read.alert);
     if (because !== null) this.#unregistered++;
     else if (rules.length === 0) {
       this.#tally.ignored("no policy rule matches", events.length);
       return;
     }
-    const sensor = record === null ? NO_SENSOR : readSensor(record);
     const first = events[0];
     const raw = events.length === 1 && first !== undefined ? first.message : candidate.source;
     this.#add(read.alert, first?.id ?? "", raw, sensor, because, rules, because, events.length);
