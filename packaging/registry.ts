@@ -1,8 +1,9 @@
-import type { ChannelConfig, Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
+import type { Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
 import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
 import { accessOf, reportAccess, wantsAccessEntry } from "./access.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
+import { compileNotifications } from "./notifications.ts";
 import type { Problem } from "./problem.ts";
 import { reportReach } from "./reach.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
@@ -50,12 +51,10 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
     reportReach(cluster, clusters, ["clusters", position], yaml, report);
   });
   reportSources(lines, { account, region }, yaml, report);
-  const channels = ((source["notifications"] ?? []) as readonly Keyed[]).map((channel, position) =>
-    compileChannel(channel, ["notifications", position], { account, region, stage: deployment.stage }, yaml, report),
-  );
-  reportTwins(channels, ["notifications"], yaml, report);
+  const home = { account, region, stage: deployment.stage };
+  const notifications = compileNotifications(source["notifications"] ?? [], home, yaml, report);
   return {
-    registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications: { channels } },
+    registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accessEntries: [...new Set(entries)],
     accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",
@@ -140,35 +139,6 @@ function reportTwins(named: readonly { readonly name: string }[], path: Path, ya
     const first = named.findIndex((other) => other.name === name);
     if (first !== position) report(yaml.problem([...path, position, "name"], `${path[0]}[${first}] has this name too`, "names are unique"));
   });
-}
-
-function compileChannel(
-  source: Keyed,
-  path: Path,
-  { account, region, stage }: { readonly account: string; readonly region: string; readonly stage: string },
-  yaml: YamlFile,
-  report: (problem: Problem) => void,
-): ChannelConfig {
-  const name = String(source["name"]);
-  if (source["kind"] === "slack") {
-    if (source["topic"] !== undefined) report(yaml.problem([...path, "topic"], "topic is for sns only", "remove it", { atKey: true }));
-    if (source["urlSecret"] === undefined) {
-      report(yaml.problem(path, '"urlSecret" is missing', "keep the webhook URL in SSM or Secrets Manager and name it: ssm:/name"));
-    }
-    return { name, kind: "slack", urlSecret: String(source["urlSecret"]) };
-  }
-  if (source["urlSecret"] !== undefined)
-    report(yaml.problem([...path, "urlSecret"], "urlSecret is for slack only", "remove it", { atKey: true }));
-  const topic = source["topic"] === undefined ? null : String(source["topic"]);
-  if (topic !== null && topic.split(":")[3] !== region) {
-    report(
-      yaml.problem([...path, "topic"], `the topic is of another Region than the deployment (${region})`, "use a topic of this Region"),
-    );
-  }
-  const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
-  // The topic that the stack makes: infra/cloudformation/topics.yml.
-  const own = `arn:${partition}:sns:${region}:${account}:falco-responder-${stage}-notifications`;
-  return { name, kind: "sns", topicArn: topic ?? own };
 }
 
 function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => void): DeployOptions {

@@ -67,6 +67,8 @@ export interface ApiServerAddress {
 
 export interface Notifications {
   readonly channels: readonly ChannelConfig[];
+  /** Names of the channels that are told what the system itself has to tell (`Notice`). */
+  readonly system: readonly string[];
 }
 
 export type ChannelConfig =

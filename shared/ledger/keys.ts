@@ -32,6 +32,14 @@ export const noteKey = (incident: string, channel: string, phase: string, topic:
   sk: `NOTE#${channel}#${phase}#${topic}`,
 });
 
+/** A subject that is no plain short name stands as its hash. `once`: see `noticeWrites`. */
+export const noticeKey = (kind: string, subject: string, channel: string, once: string): Key => ({
+  pk: `NOTICE#${plainOr(kind)}#${plainOr(subject)}`,
+  sk: `NOTE#${channel}#notice#${hashOf("notice", once).slice(0, 16)}`,
+});
+
+const plainOr = (text: string): string => (/^[\w.:/@-]{1,200}$/.test(text) ? text : hashOf("plain", text));
+
 /** Where an alert was recorded: a repeated delivery goes on from there and decides nothing anew. */
 export const seenKey = (alert: string): Key => ({ pk: `SEEN#${alert}`, sk: "RECORD" });
 

@@ -8,28 +8,41 @@ export type NotePhase = "decision" | "outcome";
 /** pending -> sending (lease) -> sent, or pending again with a later `due`, or dead: it can never be sent as it is. */
 export type NoteState = "pending" | "sending" | "sent" | "dead";
 
+/** What every message that a channel is owed has, whatever it tells. */
+export interface OwedItem extends Item {
+  readonly type: "note";
+  readonly state: NoteState;
+  /** Name of a channel of the registry. */
+  readonly channel: string;
+  readonly topic: string;
+  readonly attempts: number;
+  /** Why the last attempt failed, in our words. */
+  readonly because: string | null;
+}
+
+/** What the system itself tells (`shared/ledger/notices.ts`): the content is kept, for nothing else of the ledger has it. */
+export interface NoticeItem extends OwedItem {
+  readonly phase: "notice";
+  /** JSON of a `KeptNotice`. */
+  readonly body: string;
+}
+
 /**
  * That a channel is to be told, not what: the message is rendered when it is sent, from the items of the incident.
  * `due` (pending: when to try, sending: when the lease ends) puts it into sweep's index; sent and dead notes have none.
  */
-export interface NoteItem extends Item {
-  readonly type: "note";
-  readonly state: NoteState;
+export interface NoteItem extends OwedItem {
   readonly incident: string;
-  /** Name of a channel of the registry. */
-  readonly channel: string;
   readonly phase: NotePhase;
-  readonly topic: string;
   /** Id of the alert that is shown: `alertKey(incident, alert)`. */
   readonly alert: string;
   /** Uid of the target: `targetKey(incident, target)`; null: no verified target. */
   readonly target: string | null;
-  readonly attempts: number;
-  /** Why the last attempt failed, in our words. */
-  readonly because: string | null;
   /** Sent: what it told of the target's receipts (`toldOf`), so that no other note tells the same again. */
   readonly told?: string;
 }
+
+export type OwedNote = NoteItem | NoticeItem;
 
 export interface NewNote {
   readonly incident: string;
@@ -41,7 +54,7 @@ export interface NewNote {
 }
 
 /** Sweep looks at a note this long after its creation: the stream is normally faster. */
-const STREAM_HEAD_START_MS = 15_000;
+export const STREAM_HEAD_START_MS = 15_000;
 
 /** A pending note, version 1. Write it with the condition `absent`: there is one per incident, channel, phase and topic. */
 export function newNote(note: NewNote, nowMs: number): NoteItem {
@@ -79,12 +92,12 @@ export const toldOf = (receipts: readonly Receipt[]): string =>
   JSON.stringify(receipts.map(({ action, outcome, because }) => [action, outcome, because]).sort());
 
 /** The next version of a note. Write it with the condition `version` of the one that was read. `dueMs` null: out of sweep's index. */
-export function moveNote(
-  note: NoteItem,
+export function moveNote<N extends OwedItem>(
+  note: N,
   to: { readonly state: NoteState; readonly attempts: number; readonly because: string | null; readonly dueMs: number | null },
   nowMs: number,
-): NoteItem {
-  const next: NoteItem = {
+): N {
+  const next: N = {
     ...note,
     state: to.state,
     attempts: to.attempts,
@@ -94,5 +107,5 @@ export function moveNote(
   };
   if (to.dueMs !== null) return { ...next, due: iso(to.dueMs) };
   const { due: _out, ...rest } = next;
-  return rest as NoteItem;
+  return rest as unknown as N;
 }

@@ -1,45 +1,8 @@
 import { rank } from "#shared/domain/priority.ts";
-import { type Line, type Part, said } from "#shared/notify/parts.ts";
+import { type Line, said } from "#shared/notify/parts.ts";
+import { code, context, fallback, header, part, plain, SLACK_LIMITS, type SlackPayload, section } from "#shared/notify/slack-parts.ts";
 import { type Story, tellStory } from "#shared/notify/story.ts";
-import { cut, escaped, inert, unlinked } from "#shared/notify/text.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
-
-/** Limits of Block Kit: https://docs.slack.dev/reference/block-kit/blocks (header 150, section 3000, 50 blocks of a message). */
-export const SLACK_LIMITS = { blocks: 50, header: 150, section: 3_000, text: 3_000 } as const;
-
-export interface SlackPayload {
-  readonly text: string;
-  readonly blocks: readonly SlackBlock[];
-}
-
-/** `verbatim`: Slack links nothing by itself, no URL, channel or mention (https://docs.slack.dev/reference/block-kit/composition-objects/text-object). */
-type Mrkdwn = { readonly type: "mrkdwn"; readonly text: string; readonly verbatim: true };
-type SlackBlock =
-  | { readonly type: "header"; readonly text: { readonly type: "plain_text"; readonly text: string; readonly emoji: false } }
-  | { readonly type: "section"; readonly text: Mrkdwn }
-  | { readonly type: "context"; readonly elements: readonly Mrkdwn[] };
-
-const mrkdwn = (text: string): Mrkdwn => ({ type: "mrkdwn", text, verbatim: true });
-
-/** Words of others stand in a code span: no backtick leaves it, and `&<>` start nothing. A cut never splits an escape. */
-function code(text: string, max: number): string {
-  const body = escaped(cut(inert(text).replace(/`/g, "\u02cb"), max));
-  return `\`${body.trim() === "" ? "(empty)" : body}\``;
-}
-
-/** Where no code span can stand, in headers and in the text of a phone's lock screen: nothing that is markup anywhere. */
-const plain = (text: string): string =>
-  unlinked(text)
-    .replace(/</g, "‹")
-    .replace(/>/g, "›")
-    .replace(/[`*_~]/g, "'");
-
-function part(one: Part, max: number): string {
-  if (typeof one === "string") return escaped(one);
-  if ("said" in one) return code(one.said, max);
-  if ("command" in one) return code(one.command, max);
-  return `<${escaped(one.link)}|${escaped(one.label)}>`;
-}
 
 /** One section within its limit: long texts of others are cut shorter until all lines fit; our own words and links stay whole. */
 function sectionText(title: string, lines: readonly Line[]): string {
@@ -75,14 +38,11 @@ export function renderSlack(view: IncidentView): SlackPayload {
     `incident ${code(said(view.incident).said, 80)}`,
   ];
   return {
-    text: cut(
-      escaped(cut(plain(`${story.headline} (${said(view.cluster?.name ?? "unknown cluster", 128).said})`), 400)),
-      SLACK_LIMITS.text,
-    ),
+    text: fallback(`${story.headline} (${said(view.cluster?.name ?? "unknown cluster", 128).said})`),
     blocks: [
-      { type: "header", text: { type: "plain_text", text: cut(title, SLACK_LIMITS.header), emoji: false } },
-      { type: "context", elements: [mrkdwn(about.filter((text) => text !== "").join("  ·  "))] },
-      ...story.sections.map(({ title: name, lines }): SlackBlock => ({ type: "section", text: mrkdwn(sectionText(name, lines)) })),
+      header(title),
+      context(about.filter((text) => text !== "").join("  ·  ")),
+      ...story.sections.map(({ title: name, lines }) => section(sectionText(name, lines))),
     ],
   };
 }

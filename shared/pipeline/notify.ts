@@ -1,7 +1,9 @@
 import { messageOf } from "#shared/domain/error.ts";
 import type { ChannelConfig, Registry } from "#shared/domain/registry.ts";
 import { incidentPk } from "#shared/ledger/keys.ts";
-import { type NoteItem, readNote, toldOf } from "#shared/ledger/notes.ts";
+import { type NoteItem, type NoticeItem, type OwedNote, readNote, toldOf } from "#shared/ledger/notes.ts";
+import { noticeOf, readNotice } from "#shared/ledger/notices.ts";
+import { type NoticeView, renderNoticeSlack, renderNoticeSns } from "#shared/notify/notice.ts";
 import { renderSlack } from "#shared/notify/slack.ts";
 import { renderSns } from "#shared/notify/sns.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
@@ -80,7 +82,9 @@ async function deliverNote(key: Key, pace: { isThrottled: boolean }, ports: Noti
   const { table, clock } = ports;
   if (pace.isThrottled || signal.aborted) return "skipped";
   const item = await table.get(key, signal);
-  const found = item === null ? null : readNote(item);
+  const notice = readNotice(item);
+  if (notice !== null) return await deliverNotice(notice, pace, ports, signal);
+  const found = readNote(item);
   const note = found === null ? null : begin(found, clock.now());
   if (found === null || note === null) return "skipped";
   const siblings = note.phase === "decision" ? [] : await siblingsOf(note, table, signal);
@@ -92,15 +96,32 @@ async function deliverNote(key: Key, pace: { isThrottled: boolean }, ports: Noti
     await store(covered(note, clock.now()), note.version, table, signal);
     return "skipped";
   }
-  const delivery = await attempt(note, view, ports, signal);
+  const delivery = await attempt(note, (config) => (view === null ? null : render(view, config)), ports, signal);
   if (delivery.kind === "retry" && delivery.afterMs !== null) pace.isThrottled = true;
-  const settled = settle(note, delivery, told, clock.now());
+  const settled = settle(note, delivery, clock.now());
+  return await close(settled.state === "sent" ? { ...settled, told } : settled, note, delivery, ports, signal);
+}
+
+/** What the system itself tells: the note has all of it. */
+async function deliverNotice(found: NoticeItem, pace: { isThrottled: boolean }, ports: NotifyPorts, signal: AbortSignal): Promise<Fate> {
+  const { table, clock, registry } = ports;
+  const note = begin(found, clock.now());
+  if (note === null || !(await store(note, found.version, table, signal))) return "skipped";
+  const notice = noticeOf(note);
+  const view = { notice, atMs: notice.atMs, stage: registry.stage ?? null };
+  const delivery = await attempt(note, (config) => renderNotice(view, config), ports, signal);
+  if (delivery.kind === "retry" && delivery.afterMs !== null) pace.isThrottled = true;
+  return await close(settle(note, delivery, clock.now()), note, delivery, ports, signal);
+}
+
+async function close(settled: OwedNote, note: OwedNote, delivery: Delivery, ports: NotifyPorts, signal: AbortSignal): Promise<Fate> {
   // Lost: the lease ended meanwhile and another has it. What was sent was sent, and is sent once more with the same incident.
-  if (!(await store(settled, note.version, table, signal))) ports.telemetry.warn("A note's lease ended before its send did", about(note));
+  if (!(await store(settled, note.version, ports.table, signal)))
+    ports.telemetry.warn("A note's lease ended before its send did", about(note));
   return tell(settled, delivery, ports);
 }
 
-async function store(note: NoteItem, readVersion: number, table: Table, signal: AbortSignal): Promise<boolean> {
+async function store(note: OwedNote, readVersion: number, table: Table, signal: AbortSignal): Promise<boolean> {
   const item: Item = note;
   return (await table.transact([{ op: "put", item, when: { kind: "version", version: readVersion } }], signal)).ok;
 }
@@ -113,13 +134,19 @@ async function siblingsOf({ incident, channel, target, sk }: NoteItem, table: Ta
 
 const isOwedDecision = ({ phase, state }: NoteItem): boolean => phase === "decision" && (state === "pending" || state === "sending");
 
-async function attempt(note: NoteItem, view: IncidentView | null, ports: NotifyPorts, signal: AbortSignal): Promise<Delivery> {
+async function attempt(
+  note: OwedNote,
+  render: (config: ChannelConfig) => OutgoingMessage | null,
+  ports: NotifyPorts,
+  signal: AbortSignal,
+): Promise<Delivery> {
   if (note.attempts > MOST_ATTEMPTS)
     return { kind: "permanent", because: `given up after ${MOST_ATTEMPTS} attempts: ${note.because ?? "no answer"}` };
   const config = ports.registry.notifications.channels.find(({ name }) => name === note.channel);
   if (config === undefined) return { kind: "permanent", because: `falco-responder.yml names no channel "${note.channel}" (any more)` };
-  if (view === null) return { kind: "permanent", because: "the incident is no longer in the ledger" };
-  return await ports.channel.send(render(view, config), AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]));
+  const message = render(config);
+  if (message === null) return { kind: "permanent", because: "the incident is no longer in the ledger" };
+  return await ports.channel.send(message, AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]));
 }
 
 /** The message of one channel: the same story in that channel's form. */
@@ -129,20 +156,25 @@ function render(view: IncidentView, config: ChannelConfig): OutgoingMessage {
     : { kind: "slack", urlSecret: config.urlSecret, payload: renderSlack(view) };
 }
 
-function settle(note: NoteItem, delivery: Delivery, told: string, nowMs: number): NoteItem {
-  if (delivery.kind === "sent") return sent(note, told, nowMs);
+function renderNotice(view: NoticeView, config: ChannelConfig): OutgoingMessage {
+  return config.kind === "sns"
+    ? { kind: "sns", topicArn: config.topicArn, ...renderNoticeSns(view) }
+    : { kind: "slack", urlSecret: config.urlSecret, payload: renderNoticeSlack(view) };
+}
+
+function settle<N extends OwedNote>(note: N, delivery: Delivery, nowMs: number): N {
+  if (delivery.kind === "sent") return sent(note, nowMs);
   return delivery.kind === "permanent" ? dead(note, delivery.because, nowMs) : later(note, delivery.because, delivery.afterMs, nowMs);
 }
 
-const about = (note: NoteItem) => ({
-  incident: note.incident,
+const about = (note: OwedNote) => ({
+  ...(note.phase === "notice" ? { notice: note.pk } : { incident: note.incident, alert: note.alert }),
   channel: note.channel,
   phase: note.phase,
-  alert: note.alert,
   attempts: note.attempts,
 });
 
-function tell(note: NoteItem, delivery: Delivery, { telemetry }: NotifyPorts): Fate {
+function tell(note: OwedNote, delivery: Delivery, { telemetry }: NotifyPorts): Fate {
   const outcome = delivery.kind === "permanent" ? "dead" : delivery.kind;
   telemetry.count("Notifications", 1, { outcome });
   if (delivery.kind === "sent") {

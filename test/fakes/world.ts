@@ -21,7 +21,7 @@ export const registry: Registry = {
   account: "111122223333",
   region: "eu-west-1",
   clusters: [ecsCluster, kubeCluster],
-  notifications: { channels: [{ name: "oncall", kind: "sns", topicArn: "arn:aws:sns:eu-west-1:111122223333:oncall" }] },
+  notifications: { channels: [{ name: "oncall", kind: "sns", topicArn: "arn:aws:sns:eu-west-1:111122223333:oncall" }], system: ["oncall"] },
 };
 
 export const shellRule: PolicyRule = {

@@ -67,6 +67,7 @@ export const plan: DeployPlan = {
         { name: "team", kind: "sns", topicArn: "arn:aws:sns:eu-central-1:111122223333:team" },
         { name: "chat", kind: "slack", urlSecret: "ssm:/falco-responder/slack" },
       ],
+      system: ["team", "chat"],
     },
   },
   logGroups: [

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { renderSlack, SLACK_LIMITS } from "#shared/notify/slack.ts";
+import { renderSlack } from "#shared/notify/slack.ts";
+import { SLACK_LIMITS } from "#shared/notify/slack-parts.ts";
 import { renderSns, SNS_LIMITS } from "#shared/notify/sns.ts";
 import { ALERT, anyView, decision, POD, receipt, TASK, view } from "./views.ts";
 

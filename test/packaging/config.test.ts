@@ -25,6 +25,20 @@ describe("falco-responder.yml", () => {
     expect(plan.deploy).toMatchObject({ logRetentionDays: 30, tracing: false, tags: { service: "falco-responder" } });
   });
 
+  test("who is told what the service itself has to tell: every channel, or those that are named", () => {
+    const list = CONFIG.slice(CONFIG.indexOf("notifications:") + "notifications:\n".length, CONFIG.indexOf("policy:"));
+    const mapped = (more: string) =>
+      change(CONFIG, `notifications:\n${list}`, `notifications:\n  channels:\n${list.replace(/^/gm, "  ")}\n${more}`);
+    const systemOf = (loaded: ReturnType<typeof load>) => (loaded.ok ? loaded.compiled.registry.notifications.system : told(loaded));
+    expect(systemOf(load(CONFIG, POLICY))).toEqual(["team", "chat"]);
+    expect(systemOf(load(mapped(""), POLICY))).toEqual(["team", "chat"]);
+    expect(systemOf(load(mapped("  system: [team]\n"), POLICY))).toEqual(["team"]);
+    expect(systemOf(load(mapped("  system: [teem]\n"), POLICY))).toEqual([
+      expect.stringMatching(/notifications\.system\[0\]: no channel is named "teem"; did you mean "team"\?/),
+    ]);
+    expect(systemOf(load(mapped("  system: []\n"), POLICY))).toEqual([expect.stringContaining("empty does not mean any")]);
+  });
+
   test.each<[string, string, string, string]>([
     [
       "an unknown key",

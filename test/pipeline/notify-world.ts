@@ -33,6 +33,7 @@ const REGISTRY: Registry = {
       { name: "topic", kind: "sns", topicArn: "arn:aws:sns:eu-west-1:123456789012:falco" },
       { name: "chat", kind: "slack", urlSecret: "ssm:/falco/slack" },
     ],
+    system: ["topic", "chat"],
   },
 };
 
