@@ -70,7 +70,11 @@ export function containerInstances(client: Pick<ECSClient, "send">, cluster: Clu
         const answer = await ask(action, () => client.send(new DescribeContainerInstancesCommand(input), { abortSignal }));
         const strange = answer.failures?.find(({ reason }) => reason !== "MISSING");
         if (strange !== undefined) throw rejected(action, strange.reason ?? "not a word about an instance");
-        found.push(...(answer.containerInstances ?? []).map((one) => listedOf(one) ?? raise(rejected(action, "an instance without machine or time"))));
+        found.push(
+          ...(answer.containerInstances ?? []).map(
+            (one) => listedOf(one) ?? raise(rejected(action, "an instance without machine or time")),
+          ),
+        );
       }
       return found;
     },
@@ -113,7 +117,12 @@ function factsOf(instance: ContainerInstance): InstanceFacts | null {
   };
 }
 
-function listedOf({ containerInstanceArn: arn, ec2InstanceId: machine, agentConnected, registeredAt }: ContainerInstance): ListedInstance | null {
+function listedOf({
+  containerInstanceArn: arn,
+  ec2InstanceId: machine,
+  agentConnected,
+  registeredAt,
+}: ContainerInstance): ListedInstance | null {
   if (!arn || !machine || agentConnected === undefined || registeredAt === undefined) return null;
   return { arn, machine, agentConnected, registeredAtMs: registeredAt.getTime() };
 }

@@ -26,6 +26,7 @@ export function heardOf(heard: readonly Heard[]): (node: SensorNode) => Heard | 
 }
 
 /** An address has no labels: 10.0.1.7 and 10.0.2.7 are two hosts. */
-const labelOf = (name: string): string => (/^[\d.]+$/.test(name) ? name : name.slice(0, name.includes(".") ? name.indexOf(".") : undefined));
+const labelOf = (name: string): string =>
+  /^[\d.]+$/.test(name) ? name : name.slice(0, name.includes(".") ? name.indexOf(".") : undefined);
 
 const isSame = (a: string, b: string): boolean => a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);

@@ -120,7 +120,9 @@ describe("the instances of a cluster", () => {
         const { status, nextToken } = command.input;
         asked.push([command.constructor.name, status, nextToken].filter((one) => one !== undefined).join(" "));
         if (status === "ACTIVE")
-          return Promise.resolve(nextToken === undefined ? { containerInstanceArns: [ARN], nextToken: "more" } : { containerInstanceArns: ["b"] });
+          return Promise.resolve(
+            nextToken === undefined ? { containerInstanceArns: [ARN], nextToken: "more" } : { containerInstanceArns: ["b"] },
+          );
         if (status === "DRAINING") return Promise.resolve({ containerInstanceArns: [] });
         const registeredAt = new Date(1_795_460_400_000);
         return Promise.resolve({ containerInstances: [{ ...WHOLE, registeredAt }], failures: [{ arn: "b", reason: "MISSING" }] });

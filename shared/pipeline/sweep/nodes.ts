@@ -58,7 +58,9 @@ function readySince({ status }: KubeObject): number | null {
 /** Falco is a DaemonSet on Linux: neither a Fargate node of EKS nor a virtual kubelet nor Windows has one. */
 function runsDaemons({ metadata: { labels = {} } }: KubeObject): boolean {
   return (
-    labels["eks.amazonaws.com/compute-type"] !== "fargate" && labels["type"] !== "virtual-kubelet" && labels["kubernetes.io/os"] !== "windows"
+    labels["eks.amazonaws.com/compute-type"] !== "fargate" &&
+    labels["type"] !== "virtual-kubelet" &&
+    labels["kubernetes.io/os"] !== "windows"
   );
 }
 

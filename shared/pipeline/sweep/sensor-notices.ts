@@ -28,85 +28,110 @@ export function tellingsOf(
     return `${one.id}: ${lastHeard(one, nowMs)}${remark === undefined ? "" : `; ${remark}`}`;
   };
   return [
-    ...told(silent, MOST_SINGLE, {
-      one: (one) => ({
-        kind: "sensor-silent",
-        subject: `${cluster}/${one.id}`,
-        severity: "critical",
-        title: `Falco is silent on ${one.id} (cluster ${cluster}), and the node is still there`,
-        lines: [lineOf(one), "Killing Falco is an attacker's first step: until it is back, nobody sees what happens on this node."],
-        remedy: `Look at Falco and its log shipper on ${one.id}; if nobody stopped them, isolate the node (${HOW})`,
-      }),
-      many: (all) => ({
-        kind: "sensor-silent",
-        subject: cluster,
-        severity: "critical",
-        title: `Falco is silent on ${all.length} of ${total} nodes of cluster ${cluster}`,
-        lines: [
-          all.length >= total ? "All of them at once: the log shipper, the log group or the delivery is broken, or all sensors are." : "",
-          ...named(all.map(lineOf)),
-        ].filter((line) => line !== ""),
-        remedy: `Look at delivery first (alarms of this stack), then at Falco on these nodes (${HOW})`,
-      }),
-    }, at),
-    ...told(back, MOST_SINGLE, {
-      one: (id) => ({
-        kind: "sensor-back",
-        subject: `${cluster}/${id}`,
-        severity: "info",
-        title: `Falco is heard again on ${id} (cluster ${cluster})`,
-        lines: ["What happened there meanwhile was seen by nobody."],
-        remedy: null,
-      }),
-      many: (all) => ({
-        kind: "sensor-back",
-        subject: cluster,
-        severity: "info",
-        title: `Falco is heard again on ${all.length} nodes of cluster ${cluster}`,
-        lines: named(all),
-        remedy: null,
-      }),
-    }, at),
-    ...told(left, 0, {
-      one: () => null,
-      many: (all) => ({
-        kind: "sensor-left",
-        subject: cluster,
-        severity: "info",
-        title: `Of the silent nodes of cluster ${cluster}, ${all.length} left it without being heard again`,
-        lines: named(all),
-        remedy: null,
-      }),
-    }, at),
-    ...told(dropping, MOST_SINGLE, {
-      one: ({ id, rule }) => ({
-        kind: "sensor-drops",
-        subject: `${cluster}/${id}`,
-        severity: "warning",
-        title: `Falco loses events on ${id} (cluster ${cluster})`,
-        lines: [`It says so itself: "${rule}". An attacker may flood it on purpose.`],
-        remedy: `Raise Falco's buffers, or find what makes so many events on ${id} (${HOW})`,
-      }),
-      many: (all) => ({
-        kind: "sensor-drops",
-        subject: cluster,
-        severity: "warning",
-        title: `Falco loses events on ${all.length} nodes of cluster ${cluster}`,
-        lines: named(all.map(({ id, rule }) => `${id}: ${rule}`)),
-        remedy: `Raise Falco's buffers (${HOW})`,
-      }),
-    }, at),
-    ...told(dropsOver, 0, {
-      one: () => null,
-      many: (all) => ({
-        kind: "sensor-drops-over",
-        subject: cluster,
-        severity: "info",
-        title: `No word of lost events for 10 minutes from ${all.length} ${all.length === 1 ? "node" : "nodes"} of cluster ${cluster}`,
-        lines: named(all),
-        remedy: null,
-      }),
-    }, at),
+    ...told(
+      silent,
+      MOST_SINGLE,
+      {
+        one: (one) => ({
+          kind: "sensor-silent",
+          subject: `${cluster}/${one.id}`,
+          severity: "critical",
+          title: `Falco is silent on ${one.id} (cluster ${cluster}), and the node is still there`,
+          lines: [lineOf(one), "Killing Falco is an attacker's first step: until it is back, nobody sees what happens on this node."],
+          remedy: `Look at Falco and its log shipper on ${one.id}; if nobody stopped them, isolate the node (${HOW})`,
+        }),
+        many: (all) => ({
+          kind: "sensor-silent",
+          subject: cluster,
+          severity: "critical",
+          title: `Falco is silent on ${all.length} of ${total} nodes of cluster ${cluster}`,
+          lines: [
+            all.length >= total ? "All of them at once: the log shipper, the log group or the delivery is broken, or all sensors are." : "",
+            ...named(all.map(lineOf)),
+          ].filter((line) => line !== ""),
+          remedy: `Look at delivery first (alarms of this stack), then at Falco on these nodes (${HOW})`,
+        }),
+      },
+      at,
+    ),
+    ...told(
+      back,
+      MOST_SINGLE,
+      {
+        one: (id) => ({
+          kind: "sensor-back",
+          subject: `${cluster}/${id}`,
+          severity: "info",
+          title: `Falco is heard again on ${id} (cluster ${cluster})`,
+          lines: ["What happened there meanwhile was seen by nobody."],
+          remedy: null,
+        }),
+        many: (all) => ({
+          kind: "sensor-back",
+          subject: cluster,
+          severity: "info",
+          title: `Falco is heard again on ${all.length} nodes of cluster ${cluster}`,
+          lines: named(all),
+          remedy: null,
+        }),
+      },
+      at,
+    ),
+    ...told(
+      left,
+      0,
+      {
+        one: () => null,
+        many: (all) => ({
+          kind: "sensor-left",
+          subject: cluster,
+          severity: "info",
+          title: `Of the silent nodes of cluster ${cluster}, ${all.length} left it without being heard again`,
+          lines: named(all),
+          remedy: null,
+        }),
+      },
+      at,
+    ),
+    ...told(
+      dropping,
+      MOST_SINGLE,
+      {
+        one: ({ id, rule }) => ({
+          kind: "sensor-drops",
+          subject: `${cluster}/${id}`,
+          severity: "warning",
+          title: `Falco loses events on ${id} (cluster ${cluster})`,
+          lines: [`It says so itself: "${rule}". An attacker may flood it on purpose.`],
+          remedy: `Raise Falco's buffers, or find what makes so many events on ${id} (${HOW})`,
+        }),
+        many: (all) => ({
+          kind: "sensor-drops",
+          subject: cluster,
+          severity: "warning",
+          title: `Falco loses events on ${all.length} nodes of cluster ${cluster}`,
+          lines: named(all.map(({ id, rule }) => `${id}: ${rule}`)),
+          remedy: `Raise Falco's buffers (${HOW})`,
+        }),
+      },
+      at,
+    ),
+    ...told(
+      dropsOver,
+      0,
+      {
+        one: () => null,
+        many: (all) => ({
+          kind: "sensor-drops-over",
+          subject: cluster,
+          severity: "info",
+          title: `No word of lost events for 10 minutes from ${all.length} ${all.length === 1 ? "node" : "nodes"} of cluster ${cluster}`,
+          lines: named(all),
+          remedy: null,
+        }),
+      },
+      at,
+    ),
   ];
 }
 
@@ -115,7 +140,10 @@ const WHY: Readonly<Record<Blind, { readonly title: string; readonly remedy: str
     title: "no heartbeat of a sensor was ever heard",
     remedy: "Let Falco write heartbeats (metrics.output_rule), or say heartbeat: off",
   },
-  "unknown-nodes": { title: "the cluster cannot be asked for its nodes", remedy: "Give sweep access to the cluster, or say heartbeat: off" },
+  "unknown-nodes": {
+    title: "the cluster cannot be asked for its nodes",
+    remedy: "Give sweep access to the cluster, or say heartbeat: off",
+  },
   "no-names": {
     title: "sensors are heard, but by no name of a node of the cluster",
     remedy: "Ship ecs metadata (FireLens) or set FALCO_HOSTNAME to the node's name or instance id",

@@ -9,7 +9,7 @@ import { type Hearing, listen } from "#shared/pipeline/sweep/hearing.ts";
 import { nodesOf } from "#shared/pipeline/sweep/nodes.ts";
 import { blindTelling, type Telling, tellingsOf } from "#shared/pipeline/sweep/sensor-notices.ts";
 import { heardOf } from "#shared/policy/sensor-names.ts";
-import { judgeSensors, newState, type SensorsState, silentAfterMs, type Verdict } from "#shared/policy/sensors.ts";
+import { judgeSensors, NEW_STATE, type SensorsState, silentAfterMs, type Verdict } from "#shared/policy/sensors.ts";
 import type { Item, Write } from "#shared/ports/table.ts";
 
 /** Delivery, and a sweep that was late: what is older than the limit by so much is not read. */
@@ -75,10 +75,13 @@ async function look(cluster: Cluster, heartbeat: Heartbeat, ports: ClaimPorts, s
   const fromMs = clock.now() - silentAfterMs(heartbeat) - MARGIN_MS;
   const hearing = await listen(cluster, fromMs, clock.now(), table, signal);
   const nowMs = clock.now();
-  const before = item === null ? newState(nowMs) : unpack<SensorsState>(item, "sensors");
+  const before = item === null ? NEW_STATE : unpack<SensorsState>(item, "sensors");
   const first = judgeSensors(before, asked.nodes, hearing.heard, hearing.heartbeats, heartbeat, nowMs);
   const { verdict, remarks } = await withoutStopped(first, before, cluster, ports, signal);
-  const told = [...tellingsOf(cluster.name, verdict, remarks, nowMs), ...blind(cluster, heartbeat, verdict, before, asked.because, hearing, nowMs)];
+  const told = [
+    ...tellingsOf(cluster.name, verdict, remarks, nowMs),
+    ...blind(cluster, heartbeat, verdict, before, asked.because, hearing, nowMs),
+  ];
   await store(item, before, verdict.state, told, cluster, ports, nowMs, signal);
   return verdict;
 }
@@ -126,7 +129,9 @@ async function withoutStopped(
     return { verdict, remarks };
   }
   const gone = new Set(machines.filter((id) => states.get(id) !== "running" && states.get(id) !== "pending"));
-  const silent = Object.fromEntries(Object.entries(verdict.state.silent).filter(([id]) => !gone.has(id) || before.silent[id] !== undefined));
+  const silent = Object.fromEntries(
+    Object.entries(verdict.state.silent).filter(([id]) => !gone.has(id) || before.silent[id] !== undefined),
+  );
   return {
     verdict: { ...verdict, silent: verdict.silent.filter(({ id }) => !gone.has(id)), state: { ...verdict.state, silent } },
     remarks,
