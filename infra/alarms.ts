@@ -55,6 +55,19 @@ const own: readonly Watch[] = [
     metric: [OWN, "Leftovers", { service: "sweep" }],
     periodSeconds: 3_600,
   },
+  {
+    name: "refetch-troubles",
+    says: "For half an hour a log group could not be compared with what arrived: what CloudWatch failed to deliver is not fetched again.",
+    metric: [OWN, "RefetchTroubles", { service: "refetch" }],
+    periodSeconds: 600,
+    periods: 3,
+  },
+  {
+    name: "sensors-unwatched",
+    says: "The sensors of a cluster could not be looked at for five minutes: sweep's log says why. A killed Falco is not told meanwhile.",
+    metric: [OWN, "SensorsUnwatched", { service: "sweep" }],
+    periods: 5,
+  },
   ...(["notify", "sweep"] as const).map(
     (service): Watch => ({
       name: `${service}-notification-failed`,

@@ -14,6 +14,8 @@ export interface Arrival {
   readonly arrivedMs: number;
   readonly events: readonly { readonly id: string; readonly timestamp: number }[];
   readonly signs: readonly Sign[];
+  /** Fetched again: the subscription had not delivered it. */
+  readonly fetched: boolean;
 }
 
 /** An item holds so many events: 8 characters each, and a count per minute, far below DynamoDB's 400 KB. */
@@ -25,7 +27,7 @@ export const minuteOf = (ms: number): number => Math.floor(ms / 60_000);
 
 /** Items of one batch: one, but for a very large batch. */
 export function arrivalItems(logGroup: string, arrival: Arrival): readonly Item[] {
-  const { batch, cluster, arrivedMs, events, signs } = arrival;
+  const { batch, cluster, arrivedMs, events, signs, fetched } = arrival;
   const parts = Math.max(1, Math.ceil(events.length / MOST_EVENTS));
   return Array.from({ length: parts }, (_, part) => {
     const these = events.slice(part * MOST_EVENTS, (part + 1) * MOST_EVENTS);
@@ -36,6 +38,7 @@ export function arrivalItems(logGroup: string, arrival: Arrival): readonly Item[
       at: iso(arrivedMs),
       expires: expiry(arrivedMs, KEEP_ARRIVALS_S),
       cluster,
+      ...(fetched ? { fetched } : {}),
       ids: digests(these.map(({ id }) => id)),
       minutes: countsOf(these),
       signs: part === 0 ? (signs as unknown as Json) : [],
@@ -52,6 +55,7 @@ export interface ReadArrival {
   /** Minute of the events' own timestamps (ms / 60,000) -> events. */
   readonly minutes: Readonly<Record<string, number>>;
   readonly signs: readonly Sign[];
+  readonly fetched: boolean;
 }
 
 export function readArrival(item: Item): ReadArrival | null {
@@ -63,6 +67,7 @@ export function readArrival(item: Item): ReadArrival | null {
     ids,
     minutes: minutes as Readonly<Record<string, number>>,
     signs: signs as unknown as readonly Sign[],
+    fetched: item["fetched"] === true,
   };
 }
 

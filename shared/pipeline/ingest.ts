@@ -47,11 +47,11 @@ export async function ingest(event: unknown, ports: IngestPorts, signal: AbortSi
     ports.telemetry.info("CloudWatch Logs checked the subscription");
     return { batch: "control", events: 0, queued: 0, coalesced: 0, ignored: 0, unreadable: 0, reasons: {} };
   }
-  return await handOver(decoded, ports, signal);
+  return await handOver(decoded, ports, signal, false);
 }
 
-/** The events of one stream, however they were found: by the subscription, or fetched again. */
-export async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal): Promise<IngestReport> {
+/** The events of one stream, however they were found: by the subscription, or `fetched` again. */
+export async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal, fetched: boolean): Promise<IngestReport> {
   const { registry, policy, queue, unreadable, table, clock } = ports;
   const nowMs = clock.now();
   const id = batchId(batch);
@@ -74,7 +74,7 @@ export async function handOver(batch: LogBatch, ports: IngestPorts, signal: Abor
   if (outgoing.length > 0) await queue.send(outgoing, signal);
   // After that: what is not written here was not handed over, and is fetched again.
   if (isSource(batch.logGroup, registry)) {
-    const arrival = { batch: id, cluster: sorted.origin.cluster?.name ?? null, arrivedMs: nowMs, signs: sorted.signs };
+    const arrival = { batch: id, cluster: sorted.origin.cluster?.name ?? null, arrivedMs: nowMs, signs: sorted.signs, fetched };
     await table.putAll(arrivalItems(batch.logGroup, { ...arrival, events: batch.events.filter(isLogEvent) }), signal);
   }
   tell(report, sorted, batch, ports.telemetry, nowMs);

@@ -65,6 +65,8 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     liveTelemetry("ingest").count("UnregisteredAccuser", 1);
     liveTelemetry("sweep").count("SweepTroubles", 1);
     liveTelemetry("sweep").count("Leftovers", 1);
+    liveTelemetry("sweep").count("SensorsUnwatched", 1);
+    liveTelemetry("refetch").count("RefetchTroubles", 1);
     for (const service of ["notify", "sweep"]) liveTelemetry(service).count("NotificationFailed", 1);`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
@@ -87,7 +89,7 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     });
   expect(awaited.toSorted()).toEqual(written.toSorted());
 
-  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts", "sweep/leftovers.ts"]
+  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts", "sweep/leftovers.ts", "sweep/sensors.ts", "refetch.ts"]
     .map((file) => readFileSync(`shared/pipeline/${file}`, "utf8"))
     .join("\n");
   for (const name of new Set(awaited.map((text) => text.split(" ")[1]))) expect(pipeline).toContain(`.count("${name}"`);

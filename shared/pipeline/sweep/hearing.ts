@@ -5,7 +5,7 @@ import type { Table } from "#shared/ports/table.ts";
 
 const AT_ONCE = 8;
 
-/** What arrived of a log group between two times of our clock. */
+/** What arrived of a log group between two times of our clock, in order; a batch that was delivered twice once, as it first came. */
 export async function arrivalsOf(
   logGroup: string,
   fromMs: number,
@@ -14,16 +14,17 @@ export async function arrivalsOf(
   signal: AbortSignal,
 ): Promise<readonly ReadArrival[]> {
   const pks = [...arrivalPks(logGroup, fromMs, toMs)];
-  const found: ReadArrival[] = [];
+  const found = new Map<string, ReadArrival>();
   const worker = async (): Promise<void> => {
     for (let pk = pks.shift(); pk !== undefined; pk = pks.shift())
       for (const item of await table.query(pk, "", signal)) {
         const read = readArrival(item);
-        if (read !== null) found.push(read);
+        const before = found.get(item.sk);
+        if (read !== null && (before === undefined || read.arrivedMs < before.arrivedMs)) found.set(item.sk, read);
       }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return found;
+  return [...found.values()].sort((a, b) => a.arrivedMs - b.arrivedMs);
 }
 
 export interface Hearing {
