@@ -81,6 +81,17 @@ const ledger = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
 export const keepLedger: Statement = allow("KeepLedger", ledger, att("Ledger", "Arn"));
 /** A claim checks the kill switch beside what it writes. */
 export const claimInLedger: Statement = allow("ClaimInLedger", ["dynamodb:ConditionCheckItem", ...ledger], att("Ledger", "Arn"));
+/** The item of the kill switch is people's, by operate: no function that reads what attackers write may set it, whatever its code does. */
+export const neverTheSwitch: Statement = {
+  Sid: "NeverTheSwitch",
+  Effect: "Deny",
+  Action: ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+  Resource: att("Ledger", "Arn"),
+  Condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+};
+/** One parameter by its name; nobody of ours may write it. */
+export const readSwitch = (name: string): Statement =>
+  allow("ReadSwitch", ["ssm:GetParameter"], arn("ssm", `parameter/${name.replace(/^\//, "")}`));
 export const findDue: Statement = allow("FindDue", ["dynamodb:Query"], sub(`\${Ledger.Arn}/index/due`));
 export const readStream: Statement = allow(
   "WokenByStream",

@@ -18,22 +18,38 @@ import {
   keepLedger,
   listEvents,
   listStreams,
+  neverTheSwitch,
   ownLog,
   ownTopic,
   publish,
   put,
   readSecrets,
   readStream,
+  readSwitch,
   receive,
   type Statement,
   send,
   trace,
   useKey,
 } from "./rights.ts";
+import { switchName } from "./switch.ts";
 
 /** One role per function: exactly what its work needs (docs/permissions.md says why for each right). */
 export const roles = (plan: DeployPlan): Resources =>
-  Object.fromEntries(FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...attached(key, plan)])]));
+  Object.fromEntries(
+    FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...switched(key, plan), ...attached(key, plan)])]),
+  );
+
+/** By these people set the kill switch; all others that write the ledger are kept from it. */
+const SETS_THE_SWITCH: readonly string[] = ["operate", "chatops"];
+/** Ingest may write nothing but counts. */
+const ONLY_COUNTS: readonly string[] = ["ingest"];
+const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate", "chatops"];
+
+const switched = (key: FunctionKey, plan: DeployPlan): readonly Statement[] => [
+  ...(READS_THE_SWITCH.includes(key) ? [readSwitch(switchName(plan))] : []),
+  ...(SETS_THE_SWITCH.includes(key) || ONLY_COUNTS.includes(key) ? [] : [neverTheSwitch]),
+];
 
 /** What the service behind the function does with its role. */
 const attached = (key: FunctionKey, { deploy }: DeployPlan): readonly Statement[] => [

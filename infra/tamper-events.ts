@@ -1,5 +1,6 @@
 import { att, ref, sub, type Value } from "./functions.ts";
 import type { DeployPlan } from "./plan.ts";
+import { switchName } from "./switch.ts";
 
 /** Calls of one service that would blind us. */
 export interface Tamper {
@@ -62,7 +63,7 @@ export const tampers = (plan: DeployPlan): readonly Tamper[] => [
     source: "aws.ssm",
     eventSource: "ssm.amazonaws.com",
     eventName: ["DeleteParameter", "PutParameter"],
-    detail: { requestParameters: { name: [{ prefix: sub(`/\${AWS::StackName}/`) }, ...parametersOf(plan)] } },
+    detail: { requestParameters: { name: [switchName(plan), ...parametersOf(plan)] } },
   },
   {
     name: "alarms",

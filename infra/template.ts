@@ -6,6 +6,7 @@ import { ownLogs } from "./own-logs.ts";
 import type { DeployPlan, Parameters } from "./plan.ts";
 import { roleOutputs, roles } from "./roles.ts";
 import { sources } from "./sources.ts";
+import { switchParameter } from "./switch.ts";
 import { tamperRules } from "./tamper.ts";
 
 /**
@@ -27,6 +28,7 @@ export function template(
   return {
     Resources: {
       ...ownLogs(plan),
+      ...switchParameter(plan),
       ...roles(plan),
       ...accessEntries(plan),
       ...sources(plan),

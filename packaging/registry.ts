@@ -1,3 +1,4 @@
+import type { Mode } from "#shared/domain/policy.ts";
 import type { Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
 import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
@@ -55,12 +56,22 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   reportSources(lines, { account, region }, yaml, report);
   const home = { account, region, stage: deployment.stage };
   const notifications = compileNotifications(source["notifications"] ?? [], home, yaml, report);
+  const deploy = (source["deploy"] ?? {}) as Keyed;
+  const switchParameter = String(deploy["switchParameter"] ?? `/falco-responder/${deployment.stage}/switch`);
   return {
-    registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications },
+    registry: {
+      schema: "falco-responder/registry/1",
+      account,
+      region,
+      stage: deployment.stage,
+      switchParameter,
+      clusters,
+      notifications,
+    },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accessEntries: [...new Set(entries)],
     accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",
-    deploy: deployOf((source["deploy"] ?? {}) as Keyed, yaml, report),
+    deploy: deployOf(deploy, yaml, report),
     problems,
   };
 }
@@ -94,6 +105,7 @@ function compileCluster(source: Keyed, account: string, region: string): Cluster
     access: accessOf(source),
     roleArn: source["role"] === undefined ? null : String(source["role"]),
     externalId: source["externalId"] === undefined ? null : String(source["externalId"]),
+    ...(source["mode"] === undefined ? {} : { mode: source["mode"] as Mode }),
     ...(source["taskRoles"] === undefined ? {} : { taskRoles: texts(source["taskRoles"]) }),
     ...(source["taskLogGroups"] === undefined ? {} : { taskLogGroups: texts(source["taskLogGroups"]) }),
   };

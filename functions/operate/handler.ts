@@ -1,6 +1,7 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2WithIAMAuthorizer, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import { liveOperatePorts } from "#shared/adapters/live-operate.ts";
+import { iamActor } from "#shared/domain/actor.ts";
 import { type OperatePorts, operate } from "#shared/pipeline/operate.ts";
 import { decodeRequest, encodeAnswer } from "#shared/wire/operate.ts";
 
@@ -15,7 +16,7 @@ export const createHandler = (ports: OperatePorts) =>
     if (by === "") return encodeAnswer(403, { kind: "refused", because: "the request is not signed by an IAM principal", summary: null });
     if (typeof request === "string") return encodeAnswer(400, { kind: "refused", because: request, summary: null });
     const signal = AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - 2_000));
-    const answer = await operate(request, by, ports, signal);
+    const answer = await operate(request, iamActor(by), ports, signal);
     return encodeAnswer(answer.kind === "refused" ? 409 : 200, answer);
   });
 

@@ -5,6 +5,7 @@ import { liveNotifyPorts } from "#shared/adapters/live-notify.ts";
 import { sweepOpeners } from "#shared/adapters/openers-sweep.ts";
 import { laneUrls, sqsOrders } from "#shared/adapters/orders.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
+import { ssmSwitch } from "#shared/adapters/switch-parameter.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
 import type { SweepPorts } from "#shared/pipeline/sweep.ts";
 
@@ -17,5 +18,6 @@ export function liveSweepPorts(env: NodeJS.ProcessEnv): SweepPorts {
     newId: randomUUID,
     orders: sqsOrders(laneUrls(env)),
     policy: readCompiled().policy,
+    switchParameter: ssmSwitch(env["SWITCH_PARAMETER"]),
   };
 }

@@ -13,6 +13,8 @@ export interface QueueEntry {
   readonly policyVersion: string;
   /** Similar alerts (same cluster, container, rule, priority, policy rules) in this batch, this one included. */
   readonly count: number;
+  /** When they happened, ms, ascending, the newest 100; only where a policy rule counts alerts (`match.threshold`). */
+  readonly times?: readonly number[];
   /** `COUNT#<similar>` in the ledger holds the true counts of all batches: messages of one minute are one for the queue. */
   readonly similar?: string;
   /** Identity of the batch, the same when CloudWatch or Lambda delivers it again. */

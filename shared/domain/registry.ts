@@ -1,3 +1,4 @@
+import type { Mode } from "#shared/domain/policy.ts";
 import type { Heartbeat } from "#shared/domain/sensor.ts";
 
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
@@ -8,6 +9,8 @@ export interface Registry {
   readonly region: string;
   /** Stage of this deployment, for the commands that people are told. */
   readonly stage?: string;
+  /** Name of the SSM parameter that is half of the kill switch (`run`, `pause`), for the commands that people are told. */
+  readonly switchParameter?: string;
   readonly clusters: readonly Cluster[];
   readonly notifications: Notifications;
 }
@@ -30,6 +33,8 @@ export interface Cluster {
   /** Role to assume in the cluster's account; null = the function's own role. */
   readonly roleArn: string | null;
   readonly externalId: string | null;
+  /** The most that is done in this cluster, whatever the policy says; absent: no narrowing. */
+  readonly mode?: Mode;
   /** ecs only: names of task roles (globs) whose sessions may be revoked. */
   readonly taskRoles?: readonly string[];
   /** ecs only: log groups (globs) from which lines of the offender are kept as evidence. */

@@ -55,6 +55,8 @@ export interface AlertBody {
   /** Channels to tell. */
   readonly channels: readonly string[];
   readonly decidedAtMs: number;
+  /** What thresholds of matching rules said: "rule ..: counted, 5 of 5 within 300 s". */
+  readonly counted?: readonly string[];
 }
 
 /** Body of INCIDENT / RECEIPT#. */

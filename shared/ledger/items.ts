@@ -16,7 +16,8 @@ export type ItemType =
   | "chore"
   | "sensors"
   | "delivery"
-  | "escalation";
+  | "escalation"
+  | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */
 export const KEEP_INCIDENT_S = 400 * 86_400;

@@ -7,6 +7,7 @@ import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
 import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
 import { type SensorReport, watchSensors } from "#shared/pipeline/sweep/sensors.ts";
+import { tellSwitch } from "#shared/pipeline/sweep/switch.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
 import type { Orders } from "#shared/ports/orders.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -28,6 +29,8 @@ export interface SweepReport {
   /** What bears our marks in the clusters that were searched now, and no action stands for. */
   readonly leftovers: number;
   readonly sensors: SensorReport;
+  /** Changes of the kill switch, and reminders of a pause, that were told. */
+  readonly switched: number;
   /** Items that could not be worked on: they stay due. */
   readonly troubles: number;
 }
@@ -56,6 +59,9 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
     telemetry.error("Sweep could not work on an item; it stays due", { pk: item.pk, sk: item.sk, because: messageOf(thrown) });
   };
 
+  // First: what it owes is sent by the next run, or by notify at once.
+  const switched = await tellOfSwitch(ports, signal);
+  if (switched === null) troubles++;
   const sending = sendNotes(ofType("note"), ports, signal);
   await each(ofType("claim"), signal, trouble, async (item) => {
     const became = await verifyLate(item, ports, signal);
@@ -75,7 +81,16 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
   const sensors = await watching;
-  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, leftovers, sensors, troubles };
+  const report = {
+    claims,
+    orders,
+    notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 },
+    closed,
+    leftovers,
+    sensors,
+    switched: switched ?? 0,
+    troubles,
+  };
   telemetry.info("Swept", { due: due.length, ...report });
   return report;
 }
@@ -110,4 +125,13 @@ async function each(
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, queue.length) }, worker));
+}
+
+async function tellOfSwitch(ports: SweepPorts, signal: AbortSignal): Promise<number | null> {
+  try {
+    return await tellSwitch(ports, signal);
+  } catch (thrown) {
+    ports.telemetry.error("Sweep could not look at the kill switch", { because: messageOf(thrown) });
+    return null;
+  }
 }

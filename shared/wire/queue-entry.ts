@@ -86,6 +86,7 @@ const ENTRY: readonly (readonly [string, Holds])[] = [
   ["rules", texts],
   ["policyVersion", text],
   ["count", (value) => Number.isSafeInteger(value) && Number(value) >= 1],
+  ["times", (value) => value === undefined || (Array.isArray(value) && value.length > 0 && value.every(number))],
   ["similar", (value) => value === undefined || text(value)],
   ["batch", text],
   ["receivedMs", number],

@@ -49,7 +49,7 @@ describe("functions", () => {
       const { Variables } = properties(functionId(key))["Environment"] as { readonly Variables: Readonly<Record<string, unknown>> };
       for (const [name, value] of Object.entries(Variables)) {
         if (name.startsWith("POWERTOOLS_")) expect(value).toEqual(expect.stringMatching(/^[\w-]+$/));
-        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence)/) });
+        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence|SwitchParameter$)/) });
       }
     }
   });
@@ -219,7 +219,10 @@ describe("one template for every stage", () => {
     const plain = (template: Template, stage: string) =>
       Object.entries(template.Resources)
         .filter(([, { Type }]) => Type !== "AWS::Lambda::Function")
-        .map(([id, resource]) => [id, JSON.stringify(resource).replaceAll(`falco-responder-${stage}`, "falco-responder-stage")]);
+        .map(([id, resource]) => [
+          id,
+          JSON.stringify(resource).replaceAll(new RegExp(`falco-responder([-/])${stage}`, "g"), "falco-responder$1stage"),
+        ]);
     expect(plain(lab, "lab")).toEqual(plain(service.template, "prod"));
   });
 });

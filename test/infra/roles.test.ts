@@ -68,6 +68,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     ...CONTAIN_ECS,
     "lambda:InvokeFunction",
     "s3:PutObject",
+    "ssm:GetParameter",
     "sts:AssumeRole",
   ],
   "respond-kubernetes": [
@@ -81,7 +82,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sts:AssumeRole",
   ],
-  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
+  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "ssm:GetParameter", "sts:AssumeRole"],
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
   sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "eks:DescribeCluster", "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
   refetch: [
@@ -94,7 +95,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sqs:SendMessage",
   ],
-  operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage"],
+  operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage", "ssm:GetParameter"],
 };
 
 describe("each function has a role of its own, with exactly the rights of its work", () => {
@@ -147,6 +148,20 @@ describe("each function has a role of its own, with exactly the rights of its wo
       "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["ARRIVED#*", "COUNT#*"] },
       // Without it a request that names no key would satisfy ForAllValues.
       Null: { "dynamodb:LeadingKeys": "false" },
+    });
+  });
+
+  test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
+    const parameter = `parameter/falco-responder/dev/switch`;
+    const readers = FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(parameter))));
+    expect(readers).toEqual(["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"]);
+    expect(all.flatMap(({ actions }) => actions)).not.toContain("ssm:PutParameter");
+    const writers = FUNCTIONS.filter((key) => allowed(of(key)).includes("dynamodb:PutItem"));
+    const denied = FUNCTIONS.filter((key) => of(key).some(({ effect, sid }) => effect === "Deny" && sid === "NeverTheSwitch"));
+    expect(writers.filter((key) => !denied.includes(key))).toEqual(["operate"]);
+    expect(of("sweep").find(({ sid }) => sid === "NeverTheSwitch")).toMatchObject({
+      actions: expect.arrayContaining(["dynamodb:PutItem"]),
+      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
     });
   });
 

@@ -124,7 +124,7 @@ const BY_REQUEST = [
     "UpdateFunctionUrlConfig",
     "CreateFunctionUrlConfig",
   ),
-  ...of("ssm", "name", `/${STACK}/switch`, "/falco-responder/slacker", "PutParameter", "DeleteParameter"),
+  ...of("ssm", "name", "/falco-responder/dev/switch", "/falco-responder/slacker", "PutParameter", "DeleteParameter"),
   ...of("ssm", "name", "/falco-responder/slack", "/falco-responder/slacker", "PutParameter"),
   ...of("monitoring", "alarmNames", ["x", `${STACK}-unreadable`], ["x", "checkout-errors"], "DeleteAlarms", "DisableAlarmActions"),
   ...of("monitoring", "alarmName", `${STACK}-unreadable`, "checkout-errors", "SetAlarmState", "PutMetricAlarm"),

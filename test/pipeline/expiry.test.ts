@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { iamActor } from "#shared/domain/actor.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
@@ -74,7 +75,7 @@ describe("an isolation whose time is over", () => {
     expect(asked).toMatchObject({ state: "awaiting", key: "kubernetes:terminate", target: pod.uid });
     const { table, clock, telemetry, orders } = world.respondPorts();
     const request = { verb: "approve", incident: asked?.incident ?? "", action: null, target: null } as const;
-    expect(await operate(request, ALICE, { table, clock, telemetry, orders }, signal)).toMatchObject({ kind: "accepted" });
+    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders }, signal)).toMatchObject({ kind: "accepted" });
     await passes(world, 60_000);
     expect(quarantined(world, pod.uid)).toBeUndefined();
   });
@@ -111,7 +112,7 @@ describe("an isolation whose time is over", () => {
     await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
     const { table, clock, telemetry, orders } = world.respondPorts();
     const [{ incident } = { incident: "" }] = world.bodies<IncidentBody>("incident");
-    await operate({ verb: "approve", incident, action: null, target: null }, ALICE, { table, clock, telemetry, orders }, signal);
+    await operate({ verb: "approve", incident, action: null, target: null }, iamActor(ALICE), { table, clock, telemetry, orders }, signal);
     await passes(world, 60_000);
     expect(receipts(world)).toMatchObject([{ action: "kubernetes:quarantine", outcome: "done" }]);
     await passes(world, 2 * HOUR);
@@ -124,7 +125,7 @@ describe("an isolation whose time is over", () => {
     const { table, clock, telemetry, orders } = world.respondPorts();
     await operate(
       { verb: "undo", incident: order?.incident ?? "", action: null, target: null },
-      ALICE,
+      iamActor(ALICE),
       { table, clock, telemetry, orders },
       signal,
     );

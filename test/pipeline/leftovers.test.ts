@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { iamActor } from "#shared/domain/actor.ts";
 import { operate } from "#shared/pipeline/operate.ts";
 import { respond } from "#shared/pipeline/respond.ts";
 import { sweep } from "#shared/pipeline/sweep.ts";
@@ -123,7 +124,7 @@ test("a cluster that cannot be asked costs the run nothing else", async () => {
 async function takeBack(world: World, action: string): Promise<void> {
   const [{ incident = "" } = {}] = world.bodies<{ readonly incident: string }>("incident");
   const ports = { ...world.respondPorts(), ...world.sweepPorts() };
-  expect((await operate({ verb: "undo", incident, action, target: null }, ALICE, ports, signal)).kind).toBe("accepted");
+  expect((await operate({ verb: "undo", incident, action, target: null }, iamActor(ALICE), ports, signal)).kind).toBe("accepted");
   for (let next = world.orders.shift(); next !== undefined; next = world.orders.shift())
     await respond({ body: encodeOrder(next.order), receiveCount: 1 }, world.respondPorts(), signal);
 }

@@ -5,6 +5,7 @@ import type { Registry } from "#shared/domain/registry.ts";
 import type { Sign } from "#shared/domain/sensor.ts";
 import { disagreement, type Origin, originOf } from "#shared/pipeline/ingest/accuse.ts";
 import { ageClass, similarText } from "#shared/pipeline/ingest/coalesce.ts";
+import { Counter } from "#shared/pipeline/ingest/counting.ts";
 import type { Kept } from "#shared/pipeline/ingest/kept.ts";
 import { Tally } from "#shared/pipeline/ingest/outcome.ts";
 import { Signs } from "#shared/pipeline/ingest/signs.ts";
@@ -30,6 +31,8 @@ export interface Similar {
   readonly rules: readonly number[];
   readonly tell: string | null;
   alerts: number;
+  /** When they happened, where a matching rule has a threshold; null: nobody asks. */
+  readonly times: number[] | null;
   /** Log events that ended here: a joined line has several. */
   events: number;
 }
@@ -65,6 +68,7 @@ class BatchSorter {
   readonly #kept: Kept[] = [];
   readonly #tally = new Tally();
   readonly #signs: Signs | null;
+  readonly #counter: Counter;
   #unregistered = 0;
   #fragments = 0;
 
@@ -72,6 +76,7 @@ class BatchSorter {
     this.#batch = batch;
     this.#origin = origin;
     this.#policy = policy;
+    this.#counter = new Counter(policy);
     this.#nowMs = nowMs;
     const heartbeat = origin.cluster?.heartbeat;
     this.#signs = heartbeat === undefined ? null : new Signs(heartbeat);
@@ -181,13 +186,17 @@ class BatchSorter {
     events: number,
   ): void {
     const age = ageClass(alert.timeMs, this.#nowMs, this.#policy.maxAgeSeconds);
-    const text = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
+    const like = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
+    const counting = because === null ? this.#counter.countingOf(alert, rules, like) : null;
+    const text = counting === null ? like : like + counting.apart;
     const known = this.#similar.get(text);
     if (known === undefined) {
-      this.#similar.set(text, { text, alert, eventId, raw, sensor, because, rules, tell, alerts: 1, events });
+      const times = counting === null ? null : [alert.timeMs ?? this.#nowMs];
+      this.#similar.set(text, { text, alert, eventId, raw, sensor, because, rules, tell, alerts: 1, times, events });
       return;
     }
     known.alerts++;
+    if (counting?.isRest !== true) known.times?.push(alert.timeMs ?? this.#nowMs);
     known.events += events;
     if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, raw, sensor });
   }

@@ -29,8 +29,8 @@ import {
 import { newNote } from "#shared/ledger/notes.ts";
 import { orderWrites } from "#shared/pipeline/respond/ask.ts";
 import { climbWrite, recurrenceFor } from "#shared/pipeline/respond/budgets.ts";
-import type { Verdict } from "#shared/pipeline/respond/judge.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
 
 /** One alert as the ledger has it: whatever comes after goes on from here. */
@@ -125,6 +125,7 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
     target: uid,
     channels: verdict.channels,
     decidedAtMs: nowMs,
+    ...(verdict.counted.length === 0 ? {} : { counted: verdict.counted }),
   };
   const seen: SeenBody = { incident };
   const writes: Write[] = [
