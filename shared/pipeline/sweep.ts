@@ -4,6 +4,7 @@ import { iso } from "#shared/ledger/items.ts";
 import { deliverNotes, type NotifyPorts, type NotifyReport } from "#shared/pipeline/notify.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
+import { escalate } from "#shared/pipeline/sweep/escalate.ts";
 import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
 import { type SensorReport, watchSensors } from "#shared/pipeline/sweep/sensors.ts";
@@ -29,6 +30,8 @@ export interface SweepReport {
   /** What bears our marks in the clusters that were searched now, and no action stands for. */
   readonly leftovers: number;
   readonly sensors: SensorReport;
+  /** Steps told because nobody answered what became of an action. */
+  readonly escalations: number;
   /** Changes of the kill switch, and reminders of a pause, that were told. */
   readonly switched: number;
   /** Items that could not be worked on: they stay due. */
@@ -72,6 +75,10 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
     const became = await lookAtOrder(item, ports, signal);
     orders[became] = (orders[became] ?? 0) + 1;
   });
+  let escalations = 0;
+  await each(ofType("escalation"), signal, trouble, async (item) => {
+    if ((await escalate(item, ports, signal)) === "told") escalations++;
+  });
   // Last: it reads whole incidents, and nobody waits for it.
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
@@ -88,6 +95,7 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
     closed,
     leftovers,
     sensors,
+    escalations,
     switched: switched ?? 0,
     troubles,
   };

@@ -47,3 +47,30 @@ describe("clusters[].heartbeat", () => {
     expect(told(load(withHeartbeat('{ rule: "Falco internal: metrics snapshot" }'), POLICY))).toEqual([]);
   });
 });
+
+describe("escalation", () => {
+  const withSteps = (steps: string): string => POLICY.replace("rules:\n", `escalation: ${steps}\nrules:\n`);
+
+  test("of the policy and of a rule is compiled, and absent when it is not given", () => {
+    const given = load(CONFIG, `${withSteps("[{ after: 10m, notify: [team] }, { after: 1h, notify: [team, chat] }]")}    escalation: []\n`);
+    if (!given.ok) throw new Error(told(given).join("\n"));
+    expect(given.compiled.policy.escalation).toEqual([
+      { afterSeconds: 600, notify: ["team"] },
+      { afterSeconds: 3_600, notify: ["team", "chat"] },
+    ]);
+    expect(given.compiled.policy.rules[0]?.escalation).toEqual([]);
+    const bare = load(CONFIG, POLICY);
+    expect(bare.ok && bare.compiled.policy.escalation).toBeUndefined();
+  });
+
+  test.each([
+    ["[{ after: 10m, notify: [teem] }]", 'no channel is named "teem"'],
+    ["[{ after: 10m, notify: [team] }, { after: 10m, notify: [chat] }]", "not later than the one before"],
+    ["[{ after: 10m }]", "notify"],
+    ["[{ after: soon, notify: [team] }]", "a number of s, m or h"],
+  ])("%s is refused", (steps, problem) => {
+    const loaded = load(CONFIG, withSteps(steps));
+    expect(loaded.ok).toBe(false);
+    expect(told(loaded).join("\n")).toContain(problem);
+  });
+});

@@ -1,11 +1,14 @@
 import { actionKey, keyOf } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
+import type { Policy } from "#shared/domain/policy.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
+import { escalationItem, escalationKey, readEscalation } from "#shared/ledger/escalation.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { claimKey, receiptKey, topicOf } from "#shared/ledger/keys.ts";
 import { newNote } from "#shared/ledger/notes.ts";
+import { escalationOf } from "#shared/pipeline/respond/escalation.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Plan } from "#shared/playbooks/playbook.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
@@ -78,7 +81,7 @@ export interface Settlement {
 const ATTEMPTS = 6;
 
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
-export async function settle(settlement: Settlement, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+export async function settle(settlement: Settlement, { table, clock, policy }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
   const { claim, receipt, incident, along } = settlement;
   const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -102,6 +105,7 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
       when: before === null ? { kind: "absent" } : { kind: "version", version: before.version },
     });
     writes.push(...(await outcomeNotes(settlement, table, nowMs, signal)), ...((await settlement.also?.()) ?? []));
+    writes.push(...(await escalationWrites(settlement, policy, table, nowMs, signal)));
     const result = await table.transact(writes, signal);
     if (result.ok) return true;
     if ((claim !== null || along !== undefined) && result.failed.includes(0)) return false;
@@ -133,6 +137,29 @@ async function outcomeNotes(
     if ((await table.get({ pk: item.pk, sk: item.sk }, signal)) === null) writes.push({ op: "put", item, when: { kind: "absent" } });
   }
   return writes;
+}
+
+/** An action that failed, or may not have happened, waits for somebody to answer: from its first telling on. */
+async function escalationWrites(
+  { receipt, incident, telling, claim }: Settlement,
+  policy: Policy,
+  table: Table,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<readonly Write[]> {
+  const { outcome, because, target } = receipt;
+  if (claim === null || telling === null || receipt.undoing === true || (outcome !== "failed" && outcome !== "unknown")) return [];
+  const { escalation: steps } = escalationOf(claim.next.plan.occasion.rule, policy);
+  if (steps === undefined) return [];
+  const key = keyOfReceipt(receipt);
+  const before = await table.get(escalationKey(incident, target, key), signal);
+  if (before !== null && readEscalation(before).outcome === outcome) return [];
+  const item = escalationItem(
+    { incident, target, key, outcome, because, sinceMs: nowMs, steps, told: 0 },
+    (before?.version ?? 0) + 1,
+    nowMs,
+  );
+  return [{ op: "put", item, when: before === null ? { kind: "absent" } : { kind: "version", version: before.version } }];
 }
 
 /** The lease of a new owner. */
