@@ -2,17 +2,14 @@ import { messageOf } from "#shared/domain/error.ts";
 import { iso, pack, unpack } from "#shared/ledger/items.ts";
 import { deliveryKey } from "#shared/ledger/keys.ts";
 import { noticeWrites } from "#shared/ledger/notices.ts";
-import type { IngestPorts } from "#shared/pipeline/ingest.ts";
 import { type Chunk, compare } from "#shared/pipeline/refetch/compare.ts";
 import { fetchAgain } from "#shared/pipeline/refetch/fetch-again.ts";
-import { fetchedSince, gapNotice } from "#shared/pipeline/refetch/gap.ts";
-import type { LogGroups } from "#shared/ports/log-groups.ts";
-import type { Item, Table, Write } from "#shared/ports/table.ts";
 
-export interface RefetchPorts extends Omit<IngestPorts, "table"> {
-  readonly table: Pick<Table, "get" | "query" | "transact" | "putAll">;
-  readonly groups: LogGroups;
-}
+export type { RefetchPorts } from "#shared/pipeline/refetch/ports.ts";
+
+import { fetchedSince, gapNotice } from "#shared/pipeline/refetch/gap.ts";
+import type { DeliveryState, Gap, RefetchPorts } from "#shared/pipeline/refetch/ports.ts";
+import type { Item, Write } from "#shared/ports/table.ts";
 
 export interface RefetchReport {
   /** Log groups compared without trouble. */
@@ -21,24 +18,6 @@ export interface RefetchReport {
   readonly gaps: number;
   readonly fetched: number;
   readonly troubles: number;
-}
-
-/** What is known of a log group between two runs. */
-export interface DeliveryState {
-  /** What was received before was compared with what arrived. */
-  readonly checkedMs: number;
-  /** A gap that is being filled; null: none. Written before anything is fetched, so that it is told even if we die. */
-  readonly gap: Gap | null;
-}
-
-export interface Gap {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly openedMs: number;
-  /** Events with earlier timestamps were fetched. */
-  readonly resumeMs: number;
-  readonly received: number;
-  readonly arrived: number;
 }
 
 export const CHUNK_MS = 5 * 60_000;

@@ -1,6 +1,6 @@
 import { digestOf, digestsIn } from "#shared/ledger/arrival.ts";
 import { handOver } from "#shared/pipeline/ingest.ts";
-import type { Gap, RefetchPorts } from "#shared/pipeline/refetch.ts";
+import type { Gap, RefetchPorts } from "#shared/pipeline/refetch/ports.ts";
 import { arrivalsOf } from "#shared/pipeline/sweep/hearing.ts";
 import type { ListedEvent } from "#shared/ports/log-groups.ts";
 import type { LogBatch } from "#shared/wire/cloudwatch.ts";

@@ -2,7 +2,7 @@ import type { Notice } from "#shared/domain/notice.ts";
 import { minuteOf } from "#shared/ledger/arrival.ts";
 import { iso } from "#shared/ledger/items.ts";
 import { BEFORE_MS } from "#shared/pipeline/refetch/fetch-again.ts";
-import type { Gap } from "#shared/pipeline/refetch.ts";
+import type { Gap } from "#shared/pipeline/refetch/ports.ts";
 import { arrivalsOf } from "#shared/pipeline/sweep/hearing.ts";
 import type { Table } from "#shared/ports/table.ts";
 
