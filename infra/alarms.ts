@@ -1,4 +1,4 @@
-import { att, FUNCTIONS, type FunctionKey, functionName, type Resource, type Resources, ref, sub, type Value } from "./functions.ts";
+import { att, deployed, type FunctionKey, functionName, type Resource, type Resources, ref, sub, type Value } from "./functions.ts";
 import type { DeployPlan } from "./plan.ts";
 import { filterName, sourceId } from "./sources.ts";
 
@@ -24,8 +24,9 @@ export const OWN = "FalcoResponder";
 export function alarms(plan: DeployPlan): Resources {
   const watches = [
     ...own,
+    ...(plan.registry.slackApp === undefined ? [] : clicks),
     ...queues,
-    ...FUNCTIONS.flatMap(lambda),
+    ...deployed(plan).flatMap(lambda),
     ...asynchronous,
     ...plan.logGroups.flatMap(({ name }) => delivery(name)),
   ];
@@ -68,6 +69,17 @@ const own: readonly Watch[] = [
     metric: [OWN, "SensorsUnwatched", { service: "sweep" }],
     periods: 5,
   },
+  {
+    name: "ledger-items-removed",
+    says: "Somebody deleted items of the ledger that this service never deletes: audit's log names them. Who it was says CloudTrail, if data events of the table are on.",
+    metric: [OWN, "LedgerItemsRemoved", { service: "audit" }],
+  },
+  {
+    name: "audit-repaired",
+    says: "Sweep found items of an incident that the record of proof did not have, and recorded them as they were then: look why audit missed them (its errors, audit-dead).",
+    metric: [OWN, "AuditRepaired", { service: "sweep" }],
+    periodSeconds: 3_600,
+  },
   ...(["notify", "sweep"] as const).map(
     (service): Watch => ({
       name: `${service}-notification-failed`,
@@ -77,8 +89,18 @@ const own: readonly Watch[] = [
   ),
 ];
 
+const clicks: readonly Watch[] = [
+  {
+    name: "chatops-refused",
+    says: "Many requests to the chatops URL were refused within five minutes: somebody tries, or Slack's signing secret was changed (chatops' log says which check).",
+    metric: [OWN, "ChatopsRefusedAll", { service: "chatops" }],
+    above: 20,
+    periodSeconds: 300,
+  },
+];
+
 const queues: readonly Watch[] = [
-  ...["AlertsEcsDead", "AlertsKubernetesDead", "AlertsWideDead", "NotifyDead"].map(
+  ...["AlertsEcsDead", "AlertsKubernetesDead", "AlertsWideDead", "NotifyDead", "AuditDead"].map(
     (queue): Watch => ({
       name: kebab(queue),
       says: "A message could not be handled and waits in the dead-letter queue with its reason.",
@@ -127,6 +149,13 @@ const asynchronous: readonly Watch[] = [
     metric: ["AWS/Lambda", "IteratorAge", { FunctionName: functionName("notify") }],
     statistic: "Maximum",
     above: 300_000,
+  },
+  {
+    name: "audit-behind",
+    says: "The record of proof is more than an hour behind the ledger. After 24 hours the stream forgets, and sweep can only record what items say by then.",
+    metric: ["AWS/Lambda", "IteratorAge", { FunctionName: functionName("audit") }],
+    statistic: "Maximum",
+    above: 3_600_000,
   },
   {
     name: "sweep-silent",

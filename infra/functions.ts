@@ -1,6 +1,23 @@
+import type { DeployPlan } from "./plan.ts";
+
 /** The functions of serverless.yml, in its order. */
-export const FUNCTIONS = ["ingest", "respond-ecs", "respond-kubernetes", "respond-wide", "notify", "sweep", "refetch", "operate"] as const;
+export const FUNCTIONS = [
+  "ingest",
+  "respond-ecs",
+  "respond-kubernetes",
+  "respond-wide",
+  "notify",
+  "sweep",
+  "refetch",
+  "operate",
+  "audit",
+  "chatops",
+] as const;
 export type FunctionKey = (typeof FUNCTIONS)[number];
+
+/** Those that are deployed: chatops only where a Slack app is configured. */
+export const deployed = ({ registry }: Pick<DeployPlan, "registry">): readonly FunctionKey[] =>
+  FUNCTIONS.filter((key) => key !== "chatops" || registry.slackApp !== undefined);
 
 /** Value of an intrinsic function or a literal, as it stands in a CloudFormation template. */
 export type Value = string | number | boolean | readonly Value[] | { readonly [key: string]: Value };

@@ -1,10 +1,10 @@
-import { att, FUNCTIONS, type FunctionKey, logGroupId, type Resources, sub } from "./functions.ts";
+import { att, deployed, type FunctionKey, logGroupId, type Resources, sub } from "./functions.ts";
 import type { DeployPlan } from "./plan.ts";
 
 /** Log groups of our own functions: declared, so that they expire and are encrypted before the first line is written. */
 export const ownLogs = (plan: DeployPlan): Resources =>
   Object.fromEntries(
-    FUNCTIONS.map((key: FunctionKey) => [
+    deployed(plan).map((key: FunctionKey) => [
       logGroupId(key),
       {
         Type: "AWS::Logs::LogGroup",

@@ -14,6 +14,8 @@ export interface DeployPlan {
 /** Values of `--param` that must fit what the file says. */
 export interface Parameters {
   readonly respondConcurrency: number;
+  /** At most so many requests to the URL that everybody may call are worked on at once: a flood of them takes nothing from the pipeline. */
+  readonly chatopsConcurrency: number;
 }
 
 /** A group that Falco's lines arrive in. `create: false`: it exists, and stays when the stack goes. */
@@ -28,6 +30,9 @@ export interface DeployOptions {
   /** Days under Object Lock (governance). */
   readonly evidenceRetentionDays: number;
   readonly evidenceExpiryDays: number;
+  /** Days under Object Lock (compliance): nobody shortens it for what is written. */
+  readonly auditRetentionDays: number;
+  readonly auditExpiryDays: number;
   readonly unreadableRetentionDays: number;
   readonly tracing: boolean;
   /** Address for alarms; null: people subscribe by themselves. */

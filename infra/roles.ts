@@ -2,7 +2,7 @@ import type { Cluster, Registry } from "#shared/domain/registry.ts";
 import type { Right } from "#shared/playbooks/playbook.ts";
 import { accessSecrets, asksApiServers, byIam, describeEks, interfacesIn } from "./api-servers.ts";
 import { clusterRights, ownEcs } from "./ecs-rights.ts";
-import { att, FUNCTIONS, type FunctionKey, type Resource, type Resources, roleId, stem, sub, type Value } from "./functions.ts";
+import { att, deployed, type FunctionKey, type Resource, type Resources, roleId, stem, sub, type Value } from "./functions.ts";
 import { rightsOfLane, rightsToLook } from "./needs.ts";
 import type { DeployPlan } from "./plan.ts";
 import {
@@ -11,8 +11,11 @@ import {
   claimInLedger,
   count,
   countReceived,
+  decideInLedger,
   failedTo,
   findDue,
+  indexMissing,
+  indexRecord,
   inline,
   keepDelivery,
   keepLedger,
@@ -23,6 +26,8 @@ import {
   ownTopic,
   publish,
   put,
+  readIncidents,
+  readKept,
   readSecrets,
   readStream,
   readSwitch,
@@ -37,14 +42,17 @@ import { switchName } from "./switch.ts";
 /** One role per function: exactly what its work needs (docs/permissions.md says why for each right). */
 export const roles = (plan: DeployPlan): Resources =>
   Object.fromEntries(
-    FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...switched(key, plan), ...attached(key, plan)])]),
+    deployed(plan).map((key) => [
+      roleId(key),
+      role(key, [ownLog(key), ...rights[key](plan), ...switched(key, plan), ...attached(key, plan)]),
+    ]),
   );
 
 /** By these people set the kill switch; all others that write the ledger are kept from it. */
-const SETS_THE_SWITCH: readonly string[] = ["operate", "chatops"];
+const SETS_THE_SWITCH: readonly string[] = ["operate"];
 /** Ingest may write nothing but counts. */
 const ONLY_COUNTS: readonly string[] = ["ingest"];
-const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate", "chatops"];
+const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"];
 
 const switched = (key: FunctionKey, plan: DeployPlan): readonly Statement[] => [
   ...(READS_THE_SWITCH.includes(key) ? [readSwitch(switchName(plan))] : []),
@@ -60,10 +68,12 @@ const attached = (key: FunctionKey, { deploy }: DeployPlan): readonly Statement[
 /** Roles that others must name: in the trust policy of a role of another account, in an access entry of EKS, in mapRoles. */
 export const roleOutputs = (plan: DeployPlan): Readonly<Record<string, Value>> =>
   Object.fromEntries(
-    FUNCTIONS.filter((key) => takesRoles(key, plan) || (asksApiServers(key) && isKnownByIam(plan))).map((key) => [
-      `${stem(key)}RoleArn`,
-      { Description: `Role of ${key}, which others trust or let in`, Value: att(roleId(key), "Arn") },
-    ]),
+    deployed(plan)
+      .filter((key) => takesRoles(key, plan) || (asksApiServers(key) && isKnownByIam(plan)))
+      .map((key) => [
+        `${stem(key)}RoleArn`,
+        { Description: `Role of ${key}, which others trust or let in`, Value: att(roleId(key), "Arn") },
+      ]),
   );
 
 const takesRoles = (key: FunctionKey, plan: DeployPlan): boolean => rights[key](plan).some(({ Sid }) => Sid === ASSUMES);
@@ -127,9 +137,11 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   sweep: (plan) => [
     keepLedger,
     findDue,
+    indexMissing,
+    put("Audit"),
     send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
     publish(topics(plan.registry)),
-    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm"]),
+    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm", "s3"]),
     ...onClusters(rightsToLook, plan),
     ...describeEks(ownRole(plan.registry.clusters)),
     ...readSecrets([...webhooks(plan.registry), ...accessSecrets(plan.registry.clusters)]),
@@ -148,7 +160,24 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   ],
 
   // Writes down what a person decides, and hands it to the lane that may do it.
-  operate: () => [keepLedger, send("AlertsEcs", "AlertsKubernetes", "AlertsWide"), useKey(["dynamodb", "sqs"])],
+  operate: () => [
+    keepLedger,
+    send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
+    readKept("Audit", "Evidence"),
+    useKey(["dynamodb", "sqs", "s3"]),
+  ],
+
+  // Sees every change of the ledger, and writes what nobody can take back: it reads nothing else, and is asked by nobody.
+  audit: () => [indexRecord, readStream, listStreams, put("Audit"), send("AuditDead"), useKey(["dynamodb", "sqs", "s3"])],
+
+  // The same for clicks in Slack. Everybody may call it, so it reaches less of the ledger: no claim, budget or switch can be written by it.
+  chatops: ({ registry }) => [
+    readIncidents,
+    decideInLedger,
+    send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
+    useKey(["dynamodb", "sqs", "secretsmanager", "ssm"]),
+    ...readSecrets(registry.slackApp === undefined ? [] : [registry.slackApp.signingSecret]),
+  ],
 };
 
 /** The stack may have a long name, which CloudFormation cuts in those of its roles: the second pattern stands for them. */

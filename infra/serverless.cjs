@@ -25,7 +25,16 @@ function plainly(error) {
 module.exports.resources = async (variables) => {
   const { template } = await import("./template.ts");
   const respondConcurrency = Number(await variables.resolveVariable("param:respondConcurrency"));
-  return template(await plan(variables), { respondConcurrency });
+  const chatopsConcurrency = Number(await variables.resolveVariable("param:chatopsConcurrency"));
+  return template(await plan(variables), { respondConcurrency, chatopsConcurrency });
+};
+
+/** The function that takes Slack's requests; null: no Slack app is configured, and there is none. */
+module.exports.chatops = async (variables) => {
+  const { registry } = await plan(variables);
+  if (registry.slackApp === undefined) return null;
+  const { chatops } = await import("./chatops.ts");
+  return chatops(await variables.resolveVariable("param:slackReplyOrigin"));
 };
 
 /** Values that serverless.yml and infra/cloudformation/*.yml use as they are. */

@@ -1,6 +1,6 @@
 import { alarms } from "./alarms.ts";
 import { accessEntries, asksApiServers, vpcConfig } from "./api-servers.ts";
-import { FUNCTIONS, functionId, type Resource, type Resources, type Value } from "./functions.ts";
+import { deployed, functionId, type Resource, type Resources, type Value } from "./functions.ts";
 import { invocation } from "./invocation.ts";
 import { ownLogs } from "./own-logs.ts";
 import type { DeployPlan, Parameters } from "./plan.ts";
@@ -15,7 +15,7 @@ import { tamperRules } from "./tamper.ts";
  */
 export function template(
   plan: DeployPlan,
-  { respondConcurrency }: Parameters,
+  { respondConcurrency, chatopsConcurrency }: Parameters,
 ): { readonly Resources: Resources; readonly Outputs: Readonly<Record<string, Value>>; readonly extensions: Extensions } {
   for (const key of ["respond-ecs", "respond-kubernetes", "respond-wide"] as const) {
     const room = plan.deploy.reservedConcurrency[key];
@@ -37,7 +37,7 @@ export function template(
       ...tamperRules(plan),
     },
     Outputs: roleOutputs(plan),
-    extensions: ofFunctions(plan),
+    extensions: ofFunctions(plan, chatopsConcurrency),
   };
 }
 
@@ -45,10 +45,11 @@ export function template(
 type Extensions = Readonly<Record<string, Pick<Resource, "Properties">>>;
 
 /** What is not configured is absent: `null` or an empty list would be a setting too. */
-const ofFunctions = ({ deploy: { reservedConcurrency, vpc } }: DeployPlan): Extensions =>
-  Object.fromEntries(
-    FUNCTIONS.flatMap((key) => {
-      const count = reservedConcurrency[key];
+const ofFunctions = (plan: DeployPlan, chatopsConcurrency: number): Extensions => {
+  const { reservedConcurrency, vpc } = plan.deploy;
+  return Object.fromEntries(
+    deployed(plan).flatMap((key) => {
+      const count = reservedConcurrency[key] ?? (key === "chatops" ? chatopsConcurrency : undefined);
       const Properties = {
         ...(count === undefined ? {} : { ReservedConcurrentExecutions: count }),
         ...(vpc === null || !asksApiServers(key) ? {} : { VpcConfig: vpcConfig(vpc) }),
@@ -56,3 +57,4 @@ const ofFunctions = ({ deploy: { reservedConcurrency, vpc } }: DeployPlan): Exte
       return Object.keys(Properties).length === 0 ? [] : [[functionId(key), { Properties }]];
     }),
   );
+};

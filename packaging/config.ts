@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { basename, dirname, relative, resolve } from "node:path";
 import type { Policy, PolicyAction } from "#shared/domain/policy.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import type { DeployPlan } from "../infra/plan.ts";
+import { reportPeople } from "./approvers.ts";
 import { FALCO_RULES, INTERNAL_RULES } from "./falco-rules.ts";
 import { reportHeartbeats } from "./heartbeat.ts";
 import { compilePolicy } from "./policy.ts";
@@ -35,13 +37,15 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   if (!read.ok) return { ok: false, problems: read.problems };
   const wrong = checkSchema("config", read.yaml);
   if (wrong.length > 0) return { ok: false, problems: wrong };
-  const { registry, logGroups, accessEntries, deploy, accountOpen, problems } = compileRegistry(read.yaml, deployment);
+  const { logGroups, accessEntries, deploy, accountOpen, problems, ...compiled } = compileRegistry(read.yaml, deployment);
+  const registry: Registry = { ...compiled.registry, version: versionOf(compiled.registry) };
   const source = read.yaml.value as { readonly policy: string; readonly falcoRules?: readonly string[] };
   const own = readUserRules(source.falcoRules ?? [], dirname(file), read.yaml);
   const falcoRules = new Set([...FALCO_RULES, ...INTERNAL_RULES, ...own.names]);
   const policy = loadPolicySource(resolve(dirname(file), source.policy), read.yaml, { registry, falcoRules });
   const heartbeats = policy.policy === null ? [] : reportHeartbeats(registry, policy.policy, falcoRules, read.yaml);
-  const all = [...problems, ...own.problems, ...policy.problems, ...heartbeats];
+  const people = policy.policy === null ? [] : reportPeople(registry, policy.policy, read.yaml);
+  const all = [...problems, ...own.problems, ...policy.problems, ...heartbeats, ...people];
   if (policy.policy === null || hasErrors(all)) return { ok: false, problems: all };
   const plan = { registry, logGroups, accessEntries, userFunctions: userFunctionsOf(policy.policy), deploy };
   return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan, accountOpen } };
@@ -77,3 +81,6 @@ function shownAs(file: string): string {
   const short = relative(process.cwd(), file);
   return short.startsWith("..") ? file : short;
 }
+
+/** As of the policy: what records name it by. */
+const versionOf = (registry: Registry): string => createHash("sha256").update(JSON.stringify(registry)).digest("hex").slice(0, 12);

@@ -57,8 +57,11 @@ function compileChannel(
     if (source["urlSecret"] === undefined) {
       report(yaml.problem(path, '"urlSecret" is missing', "keep the webhook URL in SSM or Secrets Manager and name it: ssm:/name"));
     }
-    return { name, kind: "slack", urlSecret: String(source["urlSecret"]) };
+    // Absent: buttons, where a Slack app is configured.
+    return { name, kind: "slack", urlSecret: String(source["urlSecret"]), ...(source["buttons"] === false ? { buttons: false } : {}) };
   }
+  if (source["buttons"] !== undefined)
+    report(yaml.problem([...path, "buttons"], "buttons are for slack only", "remove it", { atKey: true }));
   if (source["urlSecret"] !== undefined)
     report(yaml.problem([...path, "urlSecret"], "urlSecret is for slack only", "remove it", { atKey: true }));
   const topic = source["topic"] === undefined ? null : String(source["topic"]);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ACTION_FACTS, ACTIONS, type ActionName, actionKey, fits } from "#shared/domain/action.ts";
+import { ACTION_FACTS, ACTIONS, type ActionName, actionKey, fits, quorumOf } from "#shared/domain/action.ts";
 import {
   type Match,
   type Mode,
@@ -88,8 +88,9 @@ function compileRule(
   report: (problem: Problem) => void,
 ): PolicyRule {
   const match: Match = compileMatch((rule["match"] ?? {}) as Keyed, [...path, "match"], yaml, around.names, report);
+  const quorum = (rule["quorum"] as number | undefined) ?? 1;
   const actions = ((rule["actions"] ?? []) as readonly Plain[]).map((action, position) =>
-    compileAction(action, [...path, "actions", position], yaml, report),
+    compileAction(action, [...path, "actions", position], yaml, report, quorum),
   );
   const known = actions.filter((action) => action !== null);
   if (new Set(known.map(({ action, params }) => actionKey(action, params))).size < known.length) {
@@ -105,10 +106,11 @@ function compileRule(
       : { ...compiled, escalation: escalationOf(rule["escalation"], [...path, "escalation"], yaml, report, namesOf(yaml, around, report)) };
   return rule["recurrence"] === undefined
     ? escalated
-    : { ...escalated, recurrence: recurrenceOf(rule["recurrence"] as Keyed, [...path, "recurrence"], yaml, report) };
+    : { ...escalated, recurrence: recurrenceOf(rule["recurrence"] as Keyed, [...path, "recurrence"], yaml, report, quorum) };
 }
 
-function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (problem: Problem) => void): PolicyAction | null {
+/** `ofRule`: people whom the rule asks for. */
+function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (problem: Problem) => void, ofRule = 1): PolicyAction | null {
   const keyed: Keyed = typeof source === "string" ? { action: source } : (source as Keyed);
   const name = String(keyed["action"]);
   const where = typeof source === "string" ? path : [...path, "action"];
@@ -128,7 +130,9 @@ function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (probl
   const wrong = paramsProblem(action, params);
   if (wrong !== null) report(yaml.problem(typeof source === "string" ? path : [...path, "params"], wrong));
   const { approval } = ACTION_FACTS[action];
-  const isAsked = approval === "always" || (keyed["approval"] ?? (approval ? "required" : "waived")) === "required";
+  const quorum = quorumFrom(keyed, action, ofRule, path, yaml, report);
+  const isAsked =
+    approval === "always" || (keyed["approval"] ?? (approval || keyed["quorum"] !== undefined ? "required" : "waived")) === "required";
   if (approval === "always" && keyed["approval"] === "waived")
     report(yaml.problem([...path, "approval"], `${action} is never done without a person's yes`, "remove approval"));
   return {
@@ -136,6 +140,7 @@ function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (probl
     params,
     mode: stricter((keyed["mode"] ?? "enforce") as Mode, isAsked ? "approve" : "enforce"),
     evidence: (keyed["evidence"] ?? "best-effort") as PolicyAction["evidence"],
+    ...(quorum > ACTION_FACTS[action].quorum ? { quorum } : {}),
   };
 }
 
@@ -143,6 +148,24 @@ const namesOf =
   (yaml: YamlFile, around: Surroundings, report: (problem: Problem) => void) =>
   (names: readonly string[], path: Path): void =>
     reportChannels(names, path, yaml, around, report);
+
+/** A policy may ask for more people than the action needs by itself, never for fewer. */
+function quorumFrom(
+  keyed: Keyed,
+  action: ActionName,
+  ofRule: number,
+  path: Path,
+  yaml: YamlFile,
+  report: (problem: Problem) => void,
+): number {
+  const least = quorumOf({ action, quorum: ofRule });
+  const own = (keyed["quorum"] as number | undefined) ?? least;
+  if (own < least)
+    report(yaml.problem([...path, "quorum"], `${action} needs ${least} people here: a policy can only ask for more`, "remove quorum"));
+  if (keyed["quorum"] !== undefined && keyed["approval"] === "waived")
+    report(yaml.problem([...path, "approval"], "nobody would be asked, and quorum asks for people", "remove one of them"));
+  return Math.max(own, least);
+}
 
 function reportChannels(
   names: readonly string[],
@@ -187,12 +210,14 @@ function reportUseless(
 }
 
 /** Without `then`: people are told, then asked whether the service is to be scaled to zero. */
-function recurrenceOf(source: Keyed, path: Path, yaml: YamlFile, report: (problem: Problem) => void): Recurrence {
+function recurrenceOf(source: Keyed, path: Path, yaml: YamlFile, report: (problem: Problem) => void, quorum = 1): Recurrence {
   const steps = (source["then"] ?? PRESET_LADDER) as readonly Plain[];
   return {
     times: (source["times"] as number | undefined) ?? PRESET_RECURRENCE.times,
     windowSeconds: seconds(source["window"]) ?? PRESET_RECURRENCE.windowSeconds,
-    ladder: steps.map((step, position) => (step === "tell" ? null : compileAction(step, [...path, "then", position], yaml, report))),
+    ladder: steps.map((step, position) =>
+      step === "tell" ? null : compileAction(step, [...path, "then", position], yaml, report, quorum),
+    ),
   };
 }
 

@@ -6,6 +6,7 @@ import { accessOf, reportAccess, wantsAccessEntry } from "./access.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
 import { compileNotifications } from "./notifications.ts";
+import { decidersOf } from "./people.ts";
 import type { Problem } from "./problem.ts";
 import { reportReach } from "./reach.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
@@ -56,6 +57,7 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   reportSources(lines, { account, region }, yaml, report);
   const home = { account, region, stage: deployment.stage };
   const notifications = compileNotifications(source["notifications"] ?? [], home, yaml, report);
+  const names = clusters.map(({ name }) => name);
   const deploy = (source["deploy"] ?? {}) as Keyed;
   const switchParameter = String(deploy["switchParameter"] ?? `/falco-responder/${deployment.stage}/switch`);
   return {
@@ -67,6 +69,7 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
       switchParameter,
       clusters,
       notifications,
+      ...decidersOf(source, names, yaml, report),
     },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accessEntries: [...new Set(entries)],
@@ -159,6 +162,7 @@ function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => v
   const number = (key: string, preset: number): number => Number(source[key] ?? preset);
   const evidenceRetentionDays = number("evidenceRetentionDays", 90);
   const evidenceExpiryDays = number("evidenceExpiryDays", Math.max(400, evidenceRetentionDays + 1));
+  const auditRetentionDays = number("auditRetentionDays", 400);
   if (evidenceExpiryDays <= evidenceRetentionDays) {
     report(
       yaml.problem(
@@ -172,6 +176,9 @@ function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => v
     logRetentionDays: number("logRetentionDays", 30),
     evidenceRetentionDays,
     evidenceExpiryDays,
+    auditRetentionDays,
+    // A lock of whole days ends within the day.
+    auditExpiryDays: auditRetentionDays + 1,
     unreadableRetentionDays: number("unreadableRetentionDays", 90),
     tracing: source["tracing"] === true,
     alarmEmail: source["alarmEmail"] === undefined ? null : String(source["alarmEmail"]),

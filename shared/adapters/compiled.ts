@@ -16,6 +16,10 @@ export function readCompiled(folder: string = process.env["COMPILED_DIR"] ?? FOL
   return { policy: loadPolicy(text(join(folder, "policy.json"))), registry: readRegistry(join(folder, "registry.json")) };
 }
 
+/** The registry alone: for functions that decide nothing by the policy. Throws as `readCompiled` does. */
+export const readCompiledRegistry = (folder: string = process.env["COMPILED_DIR"] ?? FOLDER): Registry =>
+  readRegistry(join(folder, "registry.json"));
+
 function readRegistry(path: string): Registry {
   let content: Partial<Registry> | null;
   try {

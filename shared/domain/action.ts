@@ -40,6 +40,8 @@ export interface ActionFacts {
   readonly lane: Lane | null;
   /** It hits more than the offender, or cannot be taken back soon: a person must say yes unless the policy waives it. `always`: no policy can. */
   readonly approval: boolean | "always";
+  /** So many different people must say yes, where people are configured and one is asked. The policy may ask for more, never for less. */
+  readonly quorum: 1 | 2;
   /** It ends the offender, and an owner that replaces it starts over: counted by recurrence. */
   readonly stops: boolean;
   /** It only puts a mark on the offender and takes nothing away: it spends no budget. */
@@ -52,8 +54,10 @@ export interface ActionFacts {
   readonly words: { readonly thing: string; readonly did: string; readonly do: string };
 }
 
-const narrow = { approval: false, stops: false, marks: false, outlives: false, lane: null } as const;
-const broad = { approval: true, stops: false, marks: false, outlives: true, lane: null } as const;
+const narrow = { approval: false, quorum: 1, stops: false, marks: false, outlives: false, lane: null } as const;
+const broad = { approval: true, quorum: 1, stops: false, marks: false, outlives: true, lane: null } as const;
+/** It hits workloads of others (all that share a role or a machine), or what it takes nobody gives back: one person's mistake is not enough. */
+const widest = { ...broad, quorum: 2 } as const;
 
 const LEVEL = { param: "level", from: "policy", preset: "pod" } as const;
 const REMOTE = { param: "remote", from: "alert" } as const;
@@ -75,7 +79,7 @@ export const ACTION_FACTS: Readonly<Record<ActionName, ActionFacts>> = {
   },
   "ecs:isolate-task": { ...narrow, target: "task", words: { thing: "task", did: "isolated", do: "isolate" } },
   "ecs:revoke-role-sessions": {
-    ...broad,
+    ...widest,
     target: "task",
     lane: "wide",
     words: { thing: "sessions of the task role", did: "revoked", do: "revoke" },
@@ -108,15 +112,15 @@ export const ACTION_FACTS: Readonly<Record<ActionName, ActionFacts>> = {
   "kubernetes:suspend": { ...broad, target: "pod", words: { thing: "job", did: "suspended", do: "suspend" } },
   "kubernetes:evict": { ...narrow, target: "pod", stops: true, words: { thing: "pod", did: "evicted", do: "evict" } },
   "kubernetes:delete": {
-    ...broad,
+    ...widest,
     approval: "always",
     target: "object",
     words: { thing: "object", did: "deleted", do: "delete" },
   },
-  "kubernetes:drain": { ...broad, target: "pod", words: { thing: "node", did: "drained", do: "drain" } },
+  "kubernetes:drain": { ...widest, target: "pod", words: { thing: "node", did: "drained", do: "drain" } },
   "kubernetes:terminate": { ...narrow, target: "pod", stops: true, words: { thing: "pod", did: "deleted", do: "delete" } },
-  "ecs:drain-instance": { ...broad, target: "task", words: { thing: "container instance", did: "drained", do: "drain" } },
-  "ecs:isolate-instance": { ...broad, target: "task", lane: "wide", words: { thing: "EC2 instance", did: "isolated", do: "isolate" } },
+  "ecs:drain-instance": { ...widest, target: "task", words: { thing: "container instance", did: "drained", do: "drain" } },
+  "ecs:isolate-instance": { ...widest, target: "task", lane: "wide", words: { thing: "EC2 instance", did: "isolated", do: "isolate" } },
 };
 
 /** Values of parameters by which an action hits more, or minds less, and their presets. All other switches spare somebody. */
@@ -163,3 +167,7 @@ const ENDS: readonly ActionName[] = [
 
 /** Actions on one target are taken in this order. */
 export const byOrder = (a: ActionName, b: ActionName): number => ACTIONS.indexOf(a) - ACTIONS.indexOf(b);
+
+/** How many different people must say yes to it: what the policy asks for, never less than the action itself needs. */
+export const quorumOf = ({ action, quorum = 1 }: { readonly action: ActionName; readonly quorum?: number }): number =>
+  Math.max(ACTION_FACTS[action].quorum, quorum);

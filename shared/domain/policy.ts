@@ -132,6 +132,8 @@ export interface PolicyAction {
   readonly mode: Mode;
   /** required: no evidence, no action. best-effort: its failure stands on the receipt. */
   readonly evidence: "required" | "best-effort" | "none";
+  /** So many different people must say yes, where it is more than the action itself needs. */
+  readonly quorum?: number;
 }
 
 /** Where to look for the rules of an alert without trying each. Positions into `rules`. */
@@ -139,4 +141,6 @@ export interface RuleIndex {
   readonly exact: Readonly<Record<string, readonly number[]>>;
   readonly patterns: readonly { readonly pattern: string; readonly rules: readonly number[] }[];
   readonly any: readonly number[];
+  /** Those that count alerts (`match.threshold`); absent: none does. */
+  readonly counting?: readonly number[];
 }

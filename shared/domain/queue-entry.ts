@@ -32,6 +32,8 @@ export interface Accuser {
   readonly logGroup: string;
   readonly logStream: string;
   readonly eventId: string;
+  /** CloudWatch's time of the event, ms since the epoch: with it and the id the raw line is found again. Absent: read by an earlier version. */
+  readonly eventTimeMs?: number;
   readonly verified: boolean;
   /** Why not, in words for a person; null when verified. */
   readonly because: string | null;

@@ -1,9 +1,12 @@
+import type { Person, SlackApp } from "#shared/domain/person.ts";
 import type { Mode } from "#shared/domain/policy.ts";
 import type { Heartbeat } from "#shared/domain/sensor.ts";
 
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
 export interface Registry {
   readonly schema: "falco-responder/registry/1";
+  /** 12 hex of the SHA-256 of the compiled content; absent: packaged before it was given. */
+  readonly version?: string;
   /** AWS account of this deployment. */
   readonly account: string;
   readonly region: string;
@@ -13,6 +16,10 @@ export interface Registry {
   readonly switchParameter?: string;
   readonly clusters: readonly Cluster[];
   readonly notifications: Notifications;
+  /** Who may decide what; absent or empty: IAM alone decides, and Slack decides nothing. */
+  readonly people?: readonly Person[];
+  /** The Slack app whose buttons people may use; absent: none, and no function takes requests of Slack. */
+  readonly slackApp?: SlackApp;
 }
 
 export type ClusterKind = "ecs" | "eks" | "kubernetes";
@@ -78,5 +85,11 @@ export interface Notifications {
 
 export type ChannelConfig =
   | { readonly name: string; readonly kind: "sns"; readonly topicArn: string }
-  /** `urlSecret`: `ssm:/name` or `secretsmanager:name`: never the URL itself. */
-  | { readonly name: string; readonly kind: "slack"; readonly urlSecret: string };
+  | {
+      readonly name: string;
+      readonly kind: "slack";
+      /** `ssm:/name` or `secretsmanager:name`: never the URL itself. */
+      readonly urlSecret: string;
+      /** false: its webhook is of another app than `slackApp`, and Slack would send clicks elsewhere. */
+      readonly buttons?: false;
+    };

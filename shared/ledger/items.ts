@@ -17,6 +17,8 @@ export type ItemType =
   | "sensors"
   | "delivery"
   | "escalation"
+  | "audit"
+  | "click"
   | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */

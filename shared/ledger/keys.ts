@@ -93,3 +93,15 @@ export const sensorsKey = (cluster: string): Key => ({ pk: `SENSORS#${cluster}`,
 
 /** Up to when a log group was compared with what arrived. */
 export const deliveryKey = (logGroup: string): Key => ({ pk: `DELIVERY#${groupHash(logGroup)}`, sk: "STATE" });
+
+/** The index of the record of proof: which objects of the audit bucket hold what of an incident. */
+export const auditPk = (incident: string): string => `AUDIT#${incident}`;
+export const auditKey = (incident: string, object: string): Key => ({ pk: auditPk(incident), sk: object });
+/** By the hour in which they were written, for that hour's digest. */
+export const auditHourPk = (hour: string): string => `AUDIT#HOUR#${hour}`;
+export const auditHourKey = (hour: string, object: string): Key => ({ pk: auditHourPk(hour), sk: object });
+/** The last digest. */
+export const DIGEST: Key = { pk: "AUDIT#DIGEST", sk: "LAST" };
+
+/** That a signed request of Slack was taken: it is taken once. */
+export const clickKey = (signature: string): Key => ({ pk: `SLACK#${hashOf("slack", signature)}`, sk: "REQUEST" });

@@ -1,5 +1,6 @@
 import type { Lane } from "#shared/domain/action.ts";
 import type { EscalationStep, PolicyAction } from "#shared/domain/policy.ts";
+import type { Versions } from "#shared/domain/versions.ts";
 import { stepDueMs } from "#shared/ledger/escalation.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { orderKey } from "#shared/ledger/keys.ts";
@@ -31,7 +32,7 @@ export interface OrderBody {
   readonly askedAtMs: number;
   /** awaiting: over after this. given: not before this. */
   readonly atMs: number;
-  /** IAM principal that decided; null: nobody yet. */
+  /** Names of the people who decided, or the IAM principal where no people are configured; null: nobody yet. */
   readonly by: string | null;
   readonly decidedAtMs: number | null;
   /** Times that it was sent to its lane. */
@@ -41,6 +42,21 @@ export interface OrderBody {
   readonly escalated?: number;
   /** What became of it. */
   readonly because: string | null;
+  /** What it was asked under; absent: a person began it. */
+  readonly under?: Versions;
+  /** approve: so many different people must say yes; absent: one. */
+  readonly quorum?: number;
+  /** Each yes and no, in the order in which they came. */
+  readonly votes?: readonly Vote[];
+}
+
+export interface Vote {
+  readonly says: "yes" | "no";
+  /** The same whichever way they come. */
+  readonly person: string;
+  /** How they came: an IAM principal, or slack:TEAM/USER. */
+  readonly actor: string;
+  readonly atMs: number;
 }
 
 /** The message normally arrives at once: sweep looks when it did not. */

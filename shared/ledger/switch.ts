@@ -1,4 +1,5 @@
-import { iso } from "#shared/ledger/items.ts";
+import { expiry, iso, KEEP_HELPER_S } from "#shared/ledger/items.ts";
+import { heldKey } from "#shared/ledger/keys.ts";
 import type { Item, Json, Key, Table, Write } from "#shared/ports/table.ts";
 
 /** What a pause is about: everything, or what belongs to one registered cluster. */
@@ -115,6 +116,16 @@ export function switchWrite({ scope, paused, who, why, untilMs }: SwitchChange, 
 function standing(scope: SwitchScope, found: Item | null): string | null {
   const state = readSwitch(scope, found);
   return state.paused ? state.since : null;
+}
+
+/** What a pause holds, so that whoever resumes is told of it: once for each target and action, however many alerts come. */
+export function heldWrite(
+  about: { readonly incident: string; readonly cluster: string | null; readonly target: string; readonly key: string },
+  nowMs: number,
+): Write {
+  const { incident, cluster, target, key } = about;
+  const item = { ...heldKey(incident, target, key), type: "held", version: 1, at: iso(nowMs), expires: expiry(nowMs, KEEP_HELPER_S) };
+  return { op: "put", item: { ...item, incident, cluster, key }, when: null };
 }
 
 /** Written by hand, an item may have none: it cannot be a condition then (`hasVersion`). */

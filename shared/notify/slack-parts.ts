@@ -14,8 +14,22 @@ type Mrkdwn = { readonly type: "mrkdwn"; readonly text: string; readonly verbati
 export type SlackBlock =
   | { readonly type: "header"; readonly text: { readonly type: "plain_text"; readonly text: string; readonly emoji: false } }
   | { readonly type: "section"; readonly text: Mrkdwn }
-  | { readonly type: "context"; readonly elements: readonly Mrkdwn[] };
+  | { readonly type: "context"; readonly elements: readonly Mrkdwn[] }
+  | { readonly type: "actions"; readonly elements: readonly Button[] };
 
+type Plain = { readonly type: "plain_text"; readonly text: string; readonly emoji: false };
+/** https://docs.slack.dev/reference/block-kit/block-elements/button-element */
+export interface Button {
+  readonly type: "button";
+  readonly text: Plain;
+  readonly action_id: string;
+  readonly value: string;
+  readonly style?: "primary" | "danger";
+  /** https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object */
+  readonly confirm: { readonly title: Plain; readonly text: Plain; readonly confirm: Plain; readonly deny: Plain };
+}
+
+export const plainText = (text: string, max: number): Plain => ({ type: "plain_text", text: cut(text, max), emoji: false });
 const mrkdwn = (text: string): Mrkdwn => ({ type: "mrkdwn", text, verbatim: true });
 
 export const header = (text: string): SlackBlock => ({

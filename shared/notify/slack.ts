@@ -1,5 +1,6 @@
 import { rank } from "#shared/domain/priority.ts";
 import { type Line, said } from "#shared/notify/parts.ts";
+import { slackButtons } from "#shared/notify/slack-buttons.ts";
 import { code, context, fallback, header, part, plain, SLACK_LIMITS, type SlackPayload, section } from "#shared/notify/slack-parts.ts";
 import { type Story, tellStory } from "#shared/notify/story.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
@@ -43,6 +44,7 @@ export function renderSlack(view: IncidentView): SlackPayload {
       header(title),
       context(about.filter((text) => text !== "").join("  ·  ")),
       ...story.sections.map(({ title: name, lines }) => section(sectionText(name, lines))),
+      ...slackButtons(view),
     ],
   };
 }

@@ -8,6 +8,7 @@ import { logEventLink } from "#shared/notify/links.ts";
 import { meaning } from "#shared/notify/meaning.ts";
 import { nextSteps } from "#shared/notify/next-steps.ts";
 import { fieldText, type Line, type Status, said } from "#shared/notify/parts.ts";
+import { questionLines } from "#shared/notify/questions.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 
 /** A notification before it has a form: the same content for mail, JSON and Slack. */
@@ -53,10 +54,16 @@ export function tellStory(view: IncidentView): Story {
       { title: "Where", lines: where(view) },
       { title: "What was done", lines: done(view) },
       { title: "What it means", lines: meaning(view, status) },
+      ...asked(view),
       { title: "What to do next", lines: nextSteps(view, status) },
     ],
   };
 }
+
+const asked = (view: IncidentView): Story["sections"] => {
+  const lines = questionLines(view);
+  return lines.length === 0 ? [] : [{ title: "What people are asked", lines }];
+};
 
 function headline(view: IncidentView, status: Status): string {
   const rule = said(view.alert?.rule ?? "alert", 70).said;

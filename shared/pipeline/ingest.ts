@@ -91,14 +91,14 @@ function outgoingOf(
   clusterHash: string | null,
   large: { readonly key: string; readonly body: string }[],
 ): OutgoingEntry {
-  const { alert, because, rules, tell: reason, sensor, alerts, times, eventId, raw } = similar;
+  const { alert, because, rules, tell: reason, sensor, alerts, times, eventId, eventTimeMs, raw } = similar;
   const cluster = origin.cluster?.name ?? null;
   const key = shortHash(similar.text);
   let entry: QueueEntry = {
     schema: "falco-responder/queue-entry/1",
     alert,
     cluster,
-    accuser: accuserOf(batch, eventId, because),
+    accuser: accuserOf(batch, eventId, eventTimeMs, because),
     sensor,
     rules: rules.map((position) => policy.rules[position]?.name ?? ""),
     policyVersion: policy.version,

@@ -149,11 +149,14 @@ async function attempt(
   return await ports.channel.send(message, AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]));
 }
 
+const clickableIn = (view: IncidentView, { buttons }: { readonly buttons?: false }): IncidentView =>
+  buttons === false ? { ...view, clickable: false } : view;
+
 /** The message of one channel: the same story in that channel's form. */
 function render(view: IncidentView, config: ChannelConfig): OutgoingMessage {
   return config.kind === "sns"
     ? { kind: "sns", topicArn: config.topicArn, ...renderSns(view) }
-    : { kind: "slack", urlSecret: config.urlSecret, payload: renderSlack(view) };
+    : { kind: "slack", urlSecret: config.urlSecret, payload: renderSlack(clickableIn(view, config)) };
 }
 
 function renderNotice(view: NoticeView, config: ChannelConfig): OutgoingMessage {

@@ -7,9 +7,11 @@ import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
 import { escalate } from "#shared/pipeline/sweep/escalate.ts";
 import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
+import { lookAtRecord } from "#shared/pipeline/sweep/record.ts";
 import { type SensorReport, watchSensors } from "#shared/pipeline/sweep/sensors.ts";
 import { tellSwitch } from "#shared/pipeline/sweep/switch.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
+import type { Archive } from "#shared/ports/archive.ts";
 import type { Orders } from "#shared/ports/orders.ts";
 import type { Item } from "#shared/ports/table.ts";
 
@@ -18,6 +20,8 @@ export interface SweepPorts extends ClaimPorts, NotifyPorts {
   readonly orders: Orders;
   /** A new id at each call: who holds a lease. */
   readonly newId: () => string;
+  /** The audit bucket, for what the stream lost; absent: nothing is compared. */
+  readonly audit?: Archive;
 }
 
 export interface SweepReport {
@@ -82,6 +86,7 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   // Last: it reads whole incidents, and nobody waits for it.
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
+    else await lookAtRecord(item, ports, signal);
   });
   const notes = await sending;
   const leftovers = await lookForLeftovers(ports, signal);

@@ -69,6 +69,7 @@ const ACCUSER: readonly (readonly [string, Holds])[] = [
   ["logGroup", text],
   ["logStream", text],
   ["eventId", text],
+  ["eventTimeMs", (value) => value === undefined || number(value)],
   ["verified", flag],
   ["because", orNull(text)],
 ];

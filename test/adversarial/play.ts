@@ -88,7 +88,7 @@ class Scene<Target, Self extends Stage<Target, Self>> implements Acts<Target, Se
     const answer = await operate(
       { verb, incident, action: null, target: null, ...more },
       iamActor(ALICE),
-      { table, clock, telemetry, orders },
+      { table, clock, telemetry, orders, registry: this.stage.world.registry },
       signal,
     );
     if (answer.kind === "refused") this.because.push(`to the person: ${answer.because}`);

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Lane } from "#shared/domain/action.ts";
 import type { Alert } from "#shared/domain/alert.ts";
 import { PipelineError } from "#shared/domain/error.ts";
@@ -114,8 +115,8 @@ export class World {
       evidence: {
         put: (key, body) => {
           if (this.evidenceBroken) return Promise.reject(new PipelineError("aws_denied", "no bucket"));
-          this.evidence.set(key, body);
-          return Promise.resolve({ sha256: "0".repeat(64) });
+          this.evidence.set(key, String(body));
+          return Promise.resolve({ sha256: hash("sha256", body, "hex") });
         },
       },
       deadLetters: {

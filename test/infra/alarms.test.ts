@@ -16,6 +16,9 @@ describe("alarms", () => {
     "FalcoResponder NotificationFailed",
     "FalcoResponder SweepTroubles",
     "FalcoResponder Leftovers",
+    "FalcoResponder LedgerItemsRemoved",
+    "FalcoResponder AuditRepaired",
+    "FalcoResponder ChatopsRefusedAll",
     "AWS/SQS ApproximateNumberOfMessagesVisible",
     "AWS/SQS ApproximateAgeOfOldestMessage",
     "AWS/Lambda Errors",
@@ -67,6 +70,9 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     liveTelemetry("sweep").count("Leftovers", 1);
     liveTelemetry("sweep").count("SensorsUnwatched", 1);
     liveTelemetry("refetch").count("RefetchTroubles", 1);
+    liveTelemetry("sweep").count("AuditRepaired", 1);
+    liveTelemetry("audit").count("LedgerItemsRemoved", 1);
+    liveTelemetry("chatops").count("ChatopsRefusedAll", 1);
     for (const service of ["notify", "sweep"]) liveTelemetry(service).count("NotificationFailed", 1);`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
@@ -89,7 +95,17 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     });
   expect(awaited.toSorted()).toEqual(written.toSorted());
 
-  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts", "sweep/leftovers.ts", "sweep/sensors.ts", "refetch.ts"]
+  const pipeline = [
+    "ingest.ts",
+    "notify.ts",
+    "sweep.ts",
+    "sweep/leftovers.ts",
+    "sweep/record.ts",
+    "sweep/sensors.ts",
+    "refetch.ts",
+    "audit.ts",
+    "chatops.ts",
+  ]
     .map((file) => readFileSync(`shared/pipeline/${file}`, "utf8"))
     .join("\n");
   for (const name of new Set(awaited.map((text) => text.split(" ")[1]))) expect(pipeline).toContain(`.count("${name}"`);

@@ -22,7 +22,9 @@ clusters:
     role: arn:aws:iam::444455556666:role/falco-responder
     externalId: 7f1c2d
     logGroups: [{ name: /falco/abroad }]
-notifications: [{ name: team, kind: sns }]
+notifications: [{ name: team, kind: sns }, { name: chat, kind: slack, urlSecret: "ssm:/falco/slack" }]
+chatops: { slack: { team: T0123, app: A0123, signingSecret: "ssm:/falco/slack-signing" } }
+people: [{ name: alice, slack: [{ user: U0123 }], may: [approve, deny] }]
 policy: policy.yml
 deploy:
   vpc: { subnetIds: [subnet-0a1b2c3d], securityGroupIds: [sg-0a1b2c3d] }
@@ -45,6 +47,26 @@ test("exactly the functions that ask API servers are in the VPC", () => {
     ["respond-kubernetes", vpc],
     ["sweep", vpc],
   ]);
+});
+
+test("where a Slack app is configured chatops is deployed: everybody may call its URL, and so many at once and no more", () => {
+  const { Properties } = service.template.Resources[functionId("chatops")] ?? { Properties: {} };
+  expect(Properties).toMatchObject({
+    Handler: "functions/chatops/handler.handler",
+    ReservedConcurrentExecutions: 5,
+    Timeout: 10,
+    Role: { "Fn::GetAtt": ["ChatopsRole", "Arn"] },
+    Environment: { Variables: expect.objectContaining({ SLACK_REPLY_ORIGIN: "https://hooks.slack.com" }) },
+  });
+  const urls = ofType(service.template, "AWS::Lambda::Url").map(([, url]) => url.Properties);
+  expect(urls.map(({ AuthType }) => AuthType).toSorted()).toEqual(["AWS_IAM", "NONE"]);
+  const open = ofType(service.template, "AWS::Lambda::Permission").filter(([, permission]) => permission.Properties["Principal"] === "*");
+  expect(open.map(([, permission]) => [permission.Properties["Action"], JSON.stringify(permission.Properties["FunctionName"])])).toEqual([
+    ["lambda:InvokeFunctionUrl", expect.stringContaining(functionId("chatops"))],
+    ["lambda:InvokeFunction", expect.stringContaining(functionId("chatops"))],
+  ]);
+  expect(open[0]?.[1].Properties["FunctionUrlAuthType"]).toBe("NONE");
+  expect(open[1]?.[1].Properties["InvokedViaFunctionUrl"]).toBe(true);
 });
 
 test("access entries are made for the cluster that asks for them, and both roles are outputs", () => {

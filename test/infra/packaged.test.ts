@@ -4,9 +4,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { FUNCTIONS, type FunctionKey, functionId, logGroupId, roleId } from "../../infra/functions.ts";
+import { chatops } from "../../infra/chatops.ts";
+import { FUNCTIONS as ALL, type FunctionKey, functionId, logGroupId, roleId } from "../../infra/functions.ts";
 import { lintPolicies, lintTemplate, policiesOf, unreasoned } from "./lint.ts";
 import { ofType, type Packaged, packaged, type Template } from "./packaged.ts";
+
+/** The shipped falco-responder.yml names no Slack app. */
+const FUNCTIONS = ALL.filter((key) => key !== "chatops");
 
 let service: Packaged;
 let lab: Template;
@@ -49,7 +53,7 @@ describe("functions", () => {
       const { Variables } = properties(functionId(key))["Environment"] as { readonly Variables: Readonly<Record<string, unknown>> };
       for (const [name, value] of Object.entries(Variables)) {
         if (name.startsWith("POWERTOOLS_")) expect(value).toEqual(expect.stringMatching(/^[\w-]+$/));
-        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence|SwitchParameter$)/) });
+        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence|Audit|SwitchParameter$)/) });
       }
     }
   });
@@ -79,7 +83,7 @@ describe("functions", () => {
       expect(mapping.Properties["FunctionResponseTypes"]).toEqual(["ReportBatchItemFailures"]);
       expect(mapping.Properties["FilterCriteria"] === undefined).toBe(mapping.Properties["StartingPosition"] === undefined);
     }
-    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(4);
+    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(5);
   });
 
   test("a batch that ingest cannot take is tried twice more and then kept", () => {
@@ -145,14 +149,15 @@ describe("encryption", () => {
     for (const [id, { Properties }] of ofType(service.template, "AWS::SNS::Topic")) expect(Properties["KmsMasterKeyId"], id).toEqual(key);
     for (const functionKey of FUNCTIONS) expect(properties(logGroupId(functionKey))["KmsKeyId"]).toEqual(key);
     expect(properties("Ledger")["SSESpecification"]).toMatchObject({ SSEEnabled: true, KMSMasterKeyId: key });
-    for (const bucket of ["Unreadable", "Evidence"])
+    for (const bucket of ["Unreadable", "Evidence", "Audit"])
       expect(JSON.stringify(properties(bucket)["BucketEncryption"])).toContain(JSON.stringify(key));
   });
 });
 
 describe("what must survive", () => {
   test("ledger and buckets outlive the stack; the ledger can be restored to any second", () => {
-    for (const id of ["Ledger", "Unreadable", "Evidence", "Key"]) expect(service.template.Resources[id]?.DeletionPolicy, id).toBe("Retain");
+    for (const id of ["Ledger", "Unreadable", "Evidence", "Audit", "Key"])
+      expect(service.template.Resources[id]?.DeletionPolicy, id).toBe("Retain");
     expect(properties("Ledger")).toMatchObject({
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       TimeToLiveSpecification: { AttributeName: "expires", Enabled: true },
@@ -172,6 +177,36 @@ describe("what must survive", () => {
       },
     });
     expect(JSON.stringify(properties("Evidence")["ObjectLockConfiguration"])).toContain("GOVERNANCE");
+  });
+
+  test("the record of proof is locked for all, root included, for as long as the file says, and only its recorders write it", () => {
+    expect(properties("Audit")).toMatchObject({
+      ObjectLockEnabled: true,
+      VersioningConfiguration: { Status: "Enabled" },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    });
+    const { Rule } = properties("Audit")["ObjectLockConfiguration"] as { readonly Rule: { readonly DefaultRetention: object } };
+    expect(Rule.DefaultRetention).toMatchObject({ Mode: "COMPLIANCE" });
+    const { DefaultRetention } = Rule as { readonly DefaultRetention: { readonly Days: unknown } };
+    const { Rules } = properties("Audit")["LifecycleConfiguration"] as {
+      readonly Rules: readonly { readonly ExpirationInDays: unknown }[];
+    };
+    expect(Number(Rules[0]?.ExpirationInDays)).toBeGreaterThan(Number(DefaultRetention.Days));
+    const { PolicyDocument } = properties("AuditPolicy") as { readonly PolicyDocument: { readonly Statement: readonly object[] } };
+    expect(PolicyDocument.Statement).toContainEqual(
+      expect.objectContaining({
+        Effect: "Deny",
+        Action: "s3:PutObject",
+        Condition: {
+          ArnNotEquals: { "aws:PrincipalArn": ["audit", "sweep"].map((key) => ({ "Fn::GetAtt": [roleId(key as FunctionKey), "Arn"] })) },
+        },
+      }),
+    );
   });
 
   test("every lane has a dead-letter queue of its kind, and all are first in, first out per group", () => {
@@ -229,9 +264,11 @@ describe("one template for every stage", () => {
 
 test("every `handler:` of serverless.yml exists as a file", () => {
   const { functions } = parse(readFileSync("serverless.yml", "utf8"), { logLevel: "silent" }) as {
-    readonly functions: Readonly<Record<string, { readonly handler: string }>>;
+    readonly functions: Readonly<Record<string, { readonly handler: string } | string>>;
   };
-  expect(Object.keys(functions)).toEqual([...FUNCTIONS]);
-  for (const { handler } of Object.values(functions))
+  expect(Object.keys(functions)).toEqual([...ALL]);
+  const { chatops: elsewhere, ...here } = functions;
+  expect(elsewhere).toBe(`\${file(./infra/serverless.cjs):chatops, null}`);
+  for (const { handler } of [...Object.values(here), chatops("https://hooks.slack.com")] as readonly { readonly handler: string }[])
     expect(readFileSync(handler.replace(/\.handler$/, ".ts"), "utf8")).toContain("export const handler");
 });

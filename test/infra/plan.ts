@@ -69,6 +69,7 @@ export const plan: DeployPlan = {
       ],
       system: ["team", "chat"],
     },
+    slackApp: { team: "T0123", app: "A0123", signingSecret: "secretsmanager:falco-responder/slack-signing" },
   },
   logGroups: [
     { name: "/falco/shop", create: true },
@@ -80,6 +81,8 @@ export const plan: DeployPlan = {
     logRetentionDays: 30,
     evidenceRetentionDays: 90,
     evidenceExpiryDays: 365,
+    auditRetentionDays: 400,
+    auditExpiryDays: 401,
     unreadableRetentionDays: 90,
     tracing: false,
     alarmEmail: null,

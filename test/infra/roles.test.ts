@@ -84,7 +84,19 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
   ],
   "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "ssm:GetParameter", "sts:AssumeRole"],
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
-  sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "eks:DescribeCluster", "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
+  sweep: [
+    ...LOG,
+    ...KEY,
+    ...LEDGER,
+    ...VERIFY,
+    ...SECRETS,
+    "dynamodb:BatchWriteItem",
+    "eks:DescribeCluster",
+    "s3:PutObject",
+    "sns:Publish",
+    "sqs:SendMessage",
+    "sts:AssumeRole",
+  ],
   refetch: [
     ...LOG,
     ...KEY,
@@ -95,7 +107,9 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sqs:SendMessage",
   ],
-  operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage", "ssm:GetParameter"],
+  operate: [...LOG, ...KEY, ...LEDGER, "s3:GetObject", "sqs:SendMessage", "ssm:GetParameter"],
+  audit: [...LOG, ...KEY, ...STREAM, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "s3:PutObject", "sqs:SendMessage"],
+  chatops: [...LOG, ...KEY, ...LEDGER, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
 };
 
 describe("each function has a role of its own, with exactly the rights of its work", () => {
@@ -151,6 +165,51 @@ describe("each function has a role of its own, with exactly the rights of its wo
     });
   });
 
+  test("audit touches nothing of the ledger but the index of the record, and sweep adds to that index only", () => {
+    const own = {
+      "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
+      Null: { "dynamodb:LeadingKeys": "false" },
+    };
+    const onItems = (key: FunctionKey) =>
+      of(key).filter(({ actions }) => actions.some((action) => /^dynamodb:(BatchWriteItem|GetItem|PutItem|Query)$/.test(action)));
+    expect(onItems("audit").map(({ condition }) => condition)).toEqual([own]);
+    expect(onItems("sweep").filter(({ actions }) => actions.includes("dynamodb:BatchWriteItem"))).toMatchObject([{ condition: own }]);
+  });
+
+  test("the record of proof is written by audit and sweep alone, and read by operate alone; nobody deletes, lists or unlocks anything", () => {
+    const may = (action: string) =>
+      FUNCTIONS.filter((key) =>
+        of(key).some(({ actions, resources }) => actions.includes(action) && JSON.stringify(resources).includes("Audit.Arn")),
+      );
+    expect(may("s3:PutObject")).toEqual(["sweep", "audit"]);
+    expect(may("s3:GetObject")).toEqual(["operate"]);
+    expect(all.flatMap(({ actions }) => actions).filter((action) => /^s3:(?!PutObject$|GetObject$|ListBucket$)/.test(action))).toEqual([]);
+  });
+
+  test("chatops, which everybody may call, reads incidents and claims and writes decisions: no claim, budget or switch", () => {
+    const ofLedger = of("chatops").filter(
+      ({ effect, actions }) => effect === "Allow" && actions.some((action) => action.startsWith("dynamodb:")),
+    );
+    expect(ofLedger.map(({ actions, condition }) => [actions, condition])).toEqual([
+      [
+        ["dynamodb:GetItem", "dynamodb:Query"],
+        { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["INCIDENT#*", "CLAIM#*"] }, Null: { "dynamodb:LeadingKeys": "false" } },
+      ],
+      [
+        ["dynamodb:PutItem"],
+        { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["INCIDENT#*", "SLACK#*"] }, Null: { "dynamodb:LeadingKeys": "false" } },
+      ],
+    ]);
+    expect(of("chatops").filter(({ actions }) => actions.includes("secretsmanager:GetSecretValue"))).toEqual([
+      expect.objectContaining({ resources: [expect.stringContaining("secret:falco-responder/slack-signing-??????")] }),
+    ]);
+  });
+
+  test("without a Slack app there is no role for it", () => {
+    const { slackApp: _app, ...registry } = plan.registry;
+    expect(Object.keys(roles({ ...plan, registry }))).toEqual(Object.keys(built).filter((id) => id !== roleId("chatops")));
+  });
+
   test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
     const parameter = `parameter/falco-responder/dev/switch`;
     const readers = FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(parameter))));
@@ -195,6 +254,7 @@ test("every AWS call of the adapters is granted, and nothing is granted that nei
     DescribeTaskDefinition: ["ecs:DescribeTaskDefinition"],
     DescribeTasks: ["ecs:DescribeTasks"],
     Get: ["dynamodb:GetItem"],
+    GetObject: ["s3:GetObject"],
     GetLogEvents: ["logs:GetLogEvents"],
     GetParameter: ["ssm:GetParameter"],
     GetRole: ["iam:GetRole"],

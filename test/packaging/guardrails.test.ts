@@ -17,6 +17,8 @@ describe("match.threshold", () => {
     expect(of(withThreshold("threshold: { count: 2, window: 24h }"))).toEqual({ count: 2, windowSeconds: 86_400, by: ["container"] });
     expect(of(withThreshold("threshold: { count: 2, window: 90s, by: owner }"))).toEqual({ count: 2, windowSeconds: 90, by: ["owner"] });
     expect(of(POLICY)).toBeUndefined();
+    // Ingest looks there first: a policy that counts nothing costs nothing.
+    expect([withThreshold(), POLICY].map((policy) => compiled(CONFIG, policy).policy.index.counting)).toEqual([[0], undefined]);
   });
 
   test("with matchAll counts every alert; alone it is refused", () => {

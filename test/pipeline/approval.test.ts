@@ -24,7 +24,12 @@ async function asked() {
   const { incident } = responded;
   const say = (verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}, by = ALICE) => {
     const { table, clock, telemetry, orders } = world.respondPorts();
-    return operate({ verb, incident, action: null, target: null, ...more }, iamActor(by), { table, clock, telemetry, orders }, signal);
+    return operate(
+      { verb, incident, action: null, target: null, ...more },
+      iamActor(by),
+      { table, clock, telemetry, orders, registry: world.registry },
+      signal,
+    );
   };
   /** Delivers what lies in the lanes, once. */
   const deliver = async () => {

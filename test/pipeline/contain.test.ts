@@ -57,7 +57,7 @@ function stage(actions: readonly PolicyAction[]) {
     return await operate(
       { verb, incident, action, target: null },
       iamActor("arn:aws:iam::1:user/a"),
-      { table, clock, telemetry, orders },
+      { table, clock, telemetry, orders, registry: world.registry },
       signal,
     );
   };

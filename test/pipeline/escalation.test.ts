@@ -41,7 +41,7 @@ async function begun(more: {
     return operate(
       { verb, incident, action: null, target: null },
       iamActor("arn:aws:iam::111122223333:user/alice"),
-      { table, clock, telemetry, orders },
+      { table, clock, telemetry, orders, registry: world.registry },
       signal,
     );
   };

@@ -75,7 +75,9 @@ describe("an isolation whose time is over", () => {
     expect(asked).toMatchObject({ state: "awaiting", key: "kubernetes:terminate", target: pod.uid });
     const { table, clock, telemetry, orders } = world.respondPorts();
     const request = { verb: "approve", incident: asked?.incident ?? "", action: null, target: null } as const;
-    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders }, signal)).toMatchObject({ kind: "accepted" });
+    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders, registry: world.registry }, signal)).toMatchObject({
+      kind: "accepted",
+    });
     await passes(world, 60_000);
     expect(quarantined(world, pod.uid)).toBeUndefined();
   });
@@ -112,7 +114,12 @@ describe("an isolation whose time is over", () => {
     await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
     const { table, clock, telemetry, orders } = world.respondPorts();
     const [{ incident } = { incident: "" }] = world.bodies<IncidentBody>("incident");
-    await operate({ verb: "approve", incident, action: null, target: null }, iamActor(ALICE), { table, clock, telemetry, orders }, signal);
+    await operate(
+      { verb: "approve", incident, action: null, target: null },
+      iamActor(ALICE),
+      { table, clock, telemetry, orders, registry: world.registry },
+      signal,
+    );
     await passes(world, 60_000);
     expect(receipts(world)).toMatchObject([{ action: "kubernetes:quarantine", outcome: "done" }]);
     await passes(world, 2 * HOUR);
@@ -126,7 +133,7 @@ describe("an isolation whose time is over", () => {
     await operate(
       { verb: "undo", incident: order?.incident ?? "", action: null, target: null },
       iamActor(ALICE),
-      { table, clock, telemetry, orders },
+      { table, clock, telemetry, orders, registry: world.registry },
       signal,
     );
     await passes(world, 60_000);

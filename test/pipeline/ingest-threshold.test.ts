@@ -3,6 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import type { PolicyRule } from "#shared/domain/policy.ts";
 import { ingest } from "#shared/pipeline/ingest.ts";
+import { indexRules } from "../../packaging/rule-index.ts";
 import { fakeIngestPorts } from "../fixtures/ingest-ports.ts";
 import { logsEvent } from "../fixtures/logs.ts";
 import { everything, policyOf } from "../fixtures/registry.ts";
@@ -23,7 +24,7 @@ const alerts = (count: number, rip: (n: number) => string = () => "10.0.0.1"): r
   });
 
 async function sent(rule: PolicyRule, batches: readonly (readonly string[])[]) {
-  const ports = fakeIngestPorts({ policy: policyOf([rule]) });
+  const ports = fakeIngestPorts({ policy: { ...policyOf([rule]), index: indexRules([rule.match]) } });
   for (const [n, messages] of batches.entries()) await ingest(logsEvent(messages, { prefix: String(1_000 + n) }), ports, signal);
   return { ports, entries: ports.queue.sent.map(({ entry }) => entry) };
 }

@@ -57,7 +57,7 @@ export function stageOf(actions: readonly PolicyAction[]) {
     return operate(
       { verb, incident: incident(), action: null, target: null, ...more },
       iamActor(by),
-      { table, clock, telemetry, orders },
+      { table, clock, telemetry, orders, registry: world.registry },
       signal,
     );
   };

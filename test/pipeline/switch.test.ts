@@ -85,6 +85,7 @@ describe("a pause stops new actions", () => {
       };
       expect(await on.send()).toMatchObject({ acted: [paused ? "refused" : expect.stringMatching(/done|requested/)] });
       if (paused) expect(receiptsOf(on.world)[0]?.because).toMatch(/the kill switch is on.*; nothing was done$/);
+      expect(on.world.table.ofType("held")).toHaveLength(paused ? 1 : 0);
     }
   });
 

@@ -15,23 +15,22 @@ export interface Counting {
 /** Which alerts of a batch are counted, and which of them apart: for the rules that have `match.threshold`. */
 export class Counter {
   readonly #policy: Policy;
+  /** Most policies count nothing: no rule is looked at then. */
+  readonly #counting: ReadonlySet<number>;
   readonly #values = new Map<string, Set<string>>();
 
   constructor(policy: Policy) {
     this.#policy = policy;
+    this.#counting = new Set(policy.index.counting);
   }
 
   /** Null: none of these rules counts. `similar`: the text that similar alerts share. */
   countingOf(alert: Alert, rules: readonly number[], similar: string): Counting | null {
-    let counts = false;
-    const fields = new Set<string>();
-    for (const position of rules) {
-      const threshold = this.#policy.rules[position]?.match.threshold;
-      if (threshold === undefined) continue;
-      counts = true;
-      for (const name of threshold.by) if (name.includes(".")) fields.add(name);
-    }
-    if (!counts) return null;
+    if (this.#counting.size === 0) return null;
+    const counting = rules.filter((position) => this.#counting.has(position));
+    if (counting.length === 0) return null;
+    const told = counting.flatMap((position) => this.#policy.rules[position]?.match.threshold?.by ?? []);
+    const fields = new Set(told.filter((name) => name.includes(".")));
     if (fields.size === 0) return { apart: "", isRest: false };
     const value = JSON.stringify([...fields].sort().map((name) => (Object.hasOwn(alert.fields, name) ? alert.fields[name] : null)));
     const known = this.#values.get(similar) ?? new Set<string>();

@@ -25,6 +25,7 @@ export interface Similar {
   alert: Alert;
   /** Of the newest: its event and the text it was read from. */
   eventId: string;
+  eventTimeMs: number | null;
   raw: string;
   sensor: Sensor;
   readonly because: string | null;
@@ -161,7 +162,7 @@ class BatchSorter {
     }
     const first = events[0];
     const raw = events.length === 1 && first !== undefined ? first.message : candidate.source;
-    this.#add(read.alert, first?.id ?? "", raw, sensor, because, rules, because, events.length);
+    this.#add(read.alert, first ?? null, raw, sensor, because, rules, because, events.length);
   }
 
   /** Told, with what can be read of it, and kept. */
@@ -172,12 +173,12 @@ class BatchSorter {
     const sensor = part.record === null ? NO_SENSOR : readSensor(part.record);
     this.#fragments++;
     this.#keep(event, event.message, ORPHAN, ORPHAN_REMEDY);
-    this.#add(alert, event.id, event.message, sensor, because ?? ORPHAN, [], POSSIBLE_EVASION, 1);
+    this.#add(alert, event, event.message, sensor, because ?? ORPHAN, [], POSSIBLE_EVASION, 1);
   }
 
   #add(
     alert: Alert,
-    eventId: string,
+    event: LogEvent | null,
     raw: string,
     sensor: Sensor,
     because: string | null,
@@ -189,16 +190,18 @@ class BatchSorter {
     const like = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
     const counting = because === null ? this.#counter.countingOf(alert, rules, like) : null;
     const text = counting === null ? like : like + counting.apart;
+    const eventId = event?.id ?? "";
+    const eventTimeMs = event?.timestamp ?? null;
     const known = this.#similar.get(text);
     if (known === undefined) {
       const times = counting === null ? null : [alert.timeMs ?? this.#nowMs];
-      this.#similar.set(text, { text, alert, eventId, raw, sensor, because, rules, tell, alerts: 1, times, events });
+      this.#similar.set(text, { text, alert, eventId, eventTimeMs, raw, sensor, because, rules, tell, alerts: 1, times, events });
       return;
     }
     known.alerts++;
     if (counting?.isRest !== true) known.times?.push(alert.timeMs ?? this.#nowMs);
     known.events += events;
-    if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, raw, sensor });
+    if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, eventTimeMs, raw, sensor });
   }
 
   #unreadable(event: LogEvent | null, raw: string, because: string, remedy: string | null): void {

@@ -5,6 +5,7 @@ import { unpack } from "#shared/ledger/items.ts";
 import { alertKey, incidentPk, metaKey, targetKey } from "#shared/ledger/keys.ts";
 import type { NoteItem } from "#shared/ledger/notes.ts";
 import { readOrder } from "#shared/ledger/order.ts";
+import { questionOf } from "#shared/ledger/vote.ts";
 import type { IncidentView } from "#shared/notify/view.ts";
 import { keyOfReceipt } from "#shared/pipeline/respond/settle.ts";
 import { trueCount } from "#shared/pipeline/true-count.ts";
@@ -42,6 +43,8 @@ export async function loadView(
     workload: targetItem === null ? null : unpack<TargetBody>(targetItem, "target").workload,
     decisions: told?.decisions ?? [],
     receipts: receipts.map((item) => unpack<ReceiptBody>(item, "receipt").receipt).filter((receipt) => !isAskedAnew(receipt, orders)),
+    questions: orders.map(readOrder).map((order) => questionOf(order, registry.people)),
+    clickable: registry.slackApp !== undefined,
     count: await trueCount(about, table, signal),
     firstAlertAtMs: about.firstAlertAtMs,
     lastAlertAtMs: about.lastAlertAtMs,

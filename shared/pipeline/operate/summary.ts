@@ -36,7 +36,13 @@ export function summaryOf(about: IncidentBody, items: readonly Item[]): Incident
         order.key === keyOfReceipt(receipt),
     )?.by ?? null;
   const who = (uid: string): string => targets.get(uid) ?? uid;
-  const receipts = items.filter(({ type }) => type === "receipt").map((item) => unpack<ReceiptBody>(item, "receipt").receipt);
+  // Of what was refused by a person the question says so, with who it was.
+  const isDenied = ({ target, outcome, ...receipt }: Receipt): boolean =>
+    outcome === "refused" && orders.some((one) => one.state === "denied" && one.target === target && one.key === keyOfReceipt(receipt));
+  const receipts = items
+    .filter(({ type }) => type === "receipt")
+    .map((item) => unpack<ReceiptBody>(item, "receipt").receipt)
+    .filter((receipt) => !isDenied(receipt));
   const waiting = orders.filter(({ state }) => state === "awaiting" || state === "given" || state === "denied");
   const { incident, cluster, rule, state } = about;
   return {
@@ -65,7 +71,7 @@ export function summaryOf(about: IncidentBody, items: readonly Item[]): Incident
           target: order.target,
           who: who(order.target),
           state: stateOf(order),
-          because: order.because ?? `policy rule ${order.rule}`,
+          because: order.because ?? `policy rule ${order.rule}${order.quorum === undefined ? "" : `; ${order.quorum} people must say yes`}`,
           undo: "",
           by: order.by,
         }),

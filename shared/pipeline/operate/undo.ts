@@ -7,6 +7,7 @@ import { orderKey } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
 import type { Done } from "#shared/pipeline/operate/answer.ts";
 import { choose } from "#shared/pipeline/operate/choose.ts";
+import { byWhom, permit } from "#shared/pipeline/operate/permit.ts";
 import type { OperatePorts } from "#shared/pipeline/operate/ports.ts";
 import { claimOf, keyOfReceipt } from "#shared/pipeline/respond/settle.ts";
 import { sendOrder } from "#shared/pipeline/sweep/order.ts";
@@ -35,6 +36,10 @@ export async function askUndo(
   const found = await claimOf(about, chosen.target, key, table, signal);
   if (found === null) return "the ledger no longer has what undoing needs";
   const { claim } = found;
+  const what = { cluster: about.cluster, rule: claim.plan.occasion.rule, action: claim.action };
+  const permission = permit(by, "undo", what, ports);
+  if (permission.kind === "refused") return permission.because;
+  const { person } = permission;
   if (claim.state === "undone") return `${key} was taken back before`;
   const earlier = await table.get(orderKey(incident, "undo", chosen.target, key), signal);
   const nowMs = clock.now();
@@ -53,17 +58,19 @@ export async function askUndo(
     lane: laneOf(claim.action, claim.plan.workload.kind),
     askedAtMs: nowMs,
     atMs: nowMs,
-    by: actorText(by),
+    by: person,
     decidedAtMs: nowMs,
     sent: 0,
     because: null,
+    votes: [{ says: "yes", person, actor: actorText(by), atMs: nowMs }],
   };
   const when = earlier === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: earlier.version } as const);
   const { ok } = await table.transact([{ op: "put", item: orderItem(order, (earlier?.version ?? 0) + 1, nowMs), when }], signal);
   if (!ok) return "somebody else asked at the same moment: show the incident again";
   await sendOrder(order, ports.orders, signal);
   const { undo } = playbooks[claim.action];
-  return { says: `${key} is being taken back${undo.possible ? `: ${undo.says}` : ""}` };
+  const who = byWhom(ports, person, "takes it back");
+  return { says: `${who}${key} is being taken back${undo.possible ? `: ${undo.says}` : ""}` };
 }
 
 const whyNot = (receipts: readonly Receipt[]): string =>

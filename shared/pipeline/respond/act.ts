@@ -1,6 +1,7 @@
 import { actionKey, laneOf } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { type Evidence, type Outcome, toldApart } from "#shared/domain/receipt.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import { isFinalClaim, standing, takenOver } from "#shared/ledger/claim.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
@@ -148,13 +149,13 @@ async function makeClaim(
   spending: Spending,
   evidence: Evidence,
   earlier: Held | null,
-  { table, clock, policy, newId }: RespondPorts,
+  { table, clock, policy, registry, newId }: RespondPorts,
   signal: AbortSignal,
 ): Promise<Made> {
   const nowMs = clock.now();
   const budget = await spend(spending, policy, table, nowMs, signal);
   if (!budget.ok) return { kind: "held", why: { because: budget.because, spent: budget.spent } };
-  const claim = { ...newClaim(recorded, plan, evidence, newId(), nowMs), ...anew(earlier) };
+  const claim = { ...newClaim(recorded, plan, evidence, newId(), nowMs), ...anew(earlier), under: versionsOf({ policy, registry }) };
   const version = (earlier?.version ?? 0) + 1;
   const when = earlier === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: earlier.version } as const);
   const writes: readonly Write[] = [

@@ -1,4 +1,5 @@
-import { actionKey, laneOf } from "#shared/domain/action.ts";
+import { actionKey, laneOf, quorumOf } from "#shared/domain/action.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import type { AlertBody, IncidentBody } from "#shared/ledger/incident.ts";
 import { claimKey, orderKey } from "#shared/ledger/keys.ts";
@@ -16,7 +17,7 @@ export async function orderWrites(
   { incident, generation }: Pick<IncidentBody, "incident" | "generation">,
   body: AlertBody,
   workload: Workload,
-  { table, clock, policy }: RespondPorts,
+  { table, clock, policy, registry }: RespondPorts,
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   const writes: Write[] = [];
@@ -45,6 +46,9 @@ export async function orderWrites(
       sent: 0,
       ...escalationOf(rule, policy),
       because: null,
+      under: versionsOf({ policy, registry }),
+      // Without people IAM cannot tell one human from two.
+      ...((registry.people ?? []).length > 0 && quorumOf(action) > 1 ? { quorum: quorumOf(action) } : {}),
     };
     const when = there === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: there.version } as const);
     writes.push({ op: "put", item: orderItem(order, (there?.version ?? 0) + 1, nowMs), when });

@@ -1,7 +1,8 @@
-import { subjectIn } from "#shared/domain/action.ts";
+import { actionKey, subjectIn } from "#shared/domain/action.ts";
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import type { Outcome } from "#shared/domain/receipt.ts";
 import { receiptOf, released, settled } from "#shared/ledger/claim.ts";
+import { heldWrite } from "#shared/ledger/switch.ts";
 import { expiryWrites } from "#shared/pipeline/respond/expiry.ts";
 import { pausedNow } from "#shared/pipeline/respond/paused.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
@@ -43,10 +44,19 @@ export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts
 }
 
 /** Paused between claim and action. What an earlier owner left half done must stay to be undone. */
-const stopBefore = (held: Held, paused: string, left: string | null, ports: ClaimPorts, signal: AbortSignal): Promise<Outcome | "lost"> =>
-  left === null
-    ? end(held, "refused", `${paused}; nothing was done`, null, ports, signal)
-    : end(held, "unknown", `${paused}; a part was done before: ${left}`, null, ports, signal);
+async function stopBefore(
+  held: Held,
+  paused: string,
+  left: string | null,
+  ports: ClaimPorts,
+  signal: AbortSignal,
+): Promise<Outcome | "lost"> {
+  const { incident, cluster, target, action, plan } = held.claim;
+  await ports.table.transact([heldWrite({ incident, cluster, target, key: actionKey(action, plan.params) }, ports.clock.now())], signal);
+  return left === null
+    ? await end(held, "refused", `${paused}; nothing was done`, null, ports, signal)
+    : await end(held, "unknown", `${paused}; a part was done before: ${left}`, null, ports, signal);
+}
 
 const keptOf = ({ kept = {} }: Claim): Kept => kept;
 

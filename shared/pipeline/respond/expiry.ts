@@ -47,6 +47,7 @@ export async function expiryWrites(
     decidedAtMs: null,
     sent: 0,
     because: null,
+    ...(claim.under === undefined ? {} : { under: claim.under }),
   };
   const when = there === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: there.version } as const);
   return [{ op: "put", item: orderItem(order, (there?.version ?? 0) + 1, nowMs), when }];

@@ -1,8 +1,8 @@
 import { actionKey } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { type Evidence, toldApart } from "#shared/domain/receipt.ts";
-import { expiry, iso, KEEP_HELPER_S } from "#shared/ledger/items.ts";
-import { heldKey } from "#shared/ledger/keys.ts";
+import { iso } from "#shared/ledger/items.ts";
+import { heldWrite } from "#shared/ledger/switch.ts";
 import type { Spent } from "#shared/pipeline/respond/budgets.ts";
 import { tellSpent } from "#shared/pipeline/respond/exceeded.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
@@ -10,7 +10,6 @@ import type { Recorded } from "#shared/pipeline/respond/record.ts";
 import { settle } from "#shared/pipeline/respond/settle.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
-import type { Write } from "#shared/ports/table.ts";
 
 /** A person said yes: the alert's age counts no more, since the target was looked at again. `objection`: why it is not done all the same. */
 export interface Approval {
@@ -58,16 +57,10 @@ export async function hold(
   if (why.spent !== undefined) await tellSpent(why.spent, why.because, incident, ports, signal);
   const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "held", claim: null } as const;
   const asked = approval === undefined ? {} : { askedAtMs: approval.askedAtMs };
-  const also = why.paused === true ? { also: () => Promise.resolve([heldWrite(recorded, action, ports.clock.now())]) } : {};
+  const about = { incident, cluster: recorded.cluster, target: uid, key: actionKey(action.action, action.params) };
+  const also = why.paused === true ? { also: () => Promise.resolve([heldWrite(about, ports.clock.now())]) } : {};
   await settle({ ...settlement, ...asked, ...also }, ports, signal);
   return "held";
-}
-
-/** So that whoever resumes is told what was held meanwhile: once for each target and action, however many alerts came. */
-function heldWrite({ incident, cluster, target, body }: Recorded, action: Wanted["action"], nowMs: number): Write {
-  const key = heldKey(incident, target?.workload.uid ?? "", actionKey(action.action, action.params));
-  const item = { ...key, type: "held", version: 1, at: iso(nowMs), expires: expiry(nowMs, KEEP_HELPER_S) };
-  return { op: "put", item: { ...item, incident, cluster, action: action.action, alertAtMs: body.alert.timeMs }, when: null };
 }
 
 const at = (ms: number | null): string => (ms === null ? "" : ` at ${iso(ms)}`);

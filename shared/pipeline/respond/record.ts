@@ -2,6 +2,7 @@ import type { Alert } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import {
   type AlertBody,
   type ContainerBody,
@@ -125,6 +126,8 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
     target: uid,
     channels: verdict.channels,
     decidedAtMs: nowMs,
+    receivedMs: entry.receivedMs,
+    under: versionsOf(ports),
     ...(verdict.counted.length === 0 ? {} : { counted: verdict.counted }),
   };
   const seen: SeenBody = { incident };

@@ -2,6 +2,7 @@ import { actionKey, keyOf } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Policy } from "#shared/domain/policy.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
+import { type Versions, versionsOf } from "#shared/domain/versions.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
 import { escalationItem, escalationKey, readEscalation } from "#shared/ledger/escalation.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
@@ -74,6 +75,8 @@ export interface Settlement {
   readonly askedAtMs?: number;
   /** Written with it, and it with this: where this is refused, nothing is written. Only without a claim. */
   readonly along?: Write;
+  /** What a question was asked under. */
+  readonly under?: Versions | undefined;
   /** What else is written with it, as it is at this attempt. */
   readonly also?: () => Promise<readonly Write[]>;
 }
@@ -81,7 +84,14 @@ export interface Settlement {
 const ATTEMPTS = 6;
 
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
-export async function settle(settlement: Settlement, { table, clock, policy }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+export async function settle(
+  settlement: Settlement,
+  ports: Pick<ClaimPorts, "table" | "clock"> & Partial<Pick<ClaimPorts, "policy" | "registry">>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { table, clock, policy, registry } = ports;
+  // Who only takes people's answers knows no policy: what was asked says under which.
+  const under = policy === undefined || registry === undefined ? settlement.under : versionsOf({ policy, registry });
   const { claim, receipt, incident, along } = settlement;
   const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -90,7 +100,7 @@ export async function settle(settlement: Settlement, { table, clock, policy }: C
     // A hold says why nothing was tried: it never covers what was.
     if (claim === null && receipt.undoing !== true && before !== null && wasTried(unpack<ReceiptBody>(before, "receipt").receipt))
       return false;
-    const body: ReceiptBody = { receipt };
+    const body: ReceiptBody = { receipt, ...(under === undefined ? {} : { under }) };
     const writes: Write[] = [];
     if (claim !== null)
       writes.push({
@@ -142,13 +152,14 @@ async function outcomeNotes(
 /** An action that failed, or may not have happened, waits for somebody to answer: from its first telling on. */
 async function escalationWrites(
   { receipt, incident, telling, claim }: Settlement,
-  policy: Policy,
+  policy: Policy | undefined,
   table: Table,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   const { outcome, because, target } = receipt;
   if (claim === null || telling === null || receipt.undoing === true || (outcome !== "failed" && outcome !== "unknown")) return [];
+  if (policy === undefined) return [];
   const { escalation: steps } = escalationOf(claim.next.plan.occasion.rule, policy);
   if (steps === undefined) return [];
   const key = keyOfReceipt(receipt);

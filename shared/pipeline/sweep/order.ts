@@ -55,19 +55,32 @@ export const sendOrder = (order: OrderBody, orders: Orders, signal: AbortSignal)
   return orders.send(lane, message, hashOf("act", target), hashOf("order", incident, item, String(decidedAtMs), String(sent)), signal);
 };
 
-async function tellExpired(order: OrderBody, along: Write, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+const tellExpired = (order: OrderBody, along: Write, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> => {
+  const minutes = Math.round((order.atMs - order.askedAtMs) / 60_000);
+  const some = order.by === null ? "nobody approved it" : `not enough people approved it (only ${order.by})`;
+  return tellNotDone(order, `${some} within ${minutes} min; since ${iso(order.askedAtMs)}; a new alert asks again`, along, ports, signal);
+};
+
+/** The end of a question that leads to nothing, as a receipt and to those who were asked; with `along`, or not at all. */
+export async function tellNotDone(
+  order: OrderBody,
+  because: string,
+  along: Write,
+  ports: Pick<ClaimPorts, "table" | "clock">,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { action, params } = order.action;
   const receipt: Receipt = {
     action,
     target: order.target,
     outcome: "refused",
-    because: `nobody approved it within ${Math.round((order.atMs - order.askedAtMs) / 60_000)} min; since ${iso(order.askedAtMs)}; a new alert asks again`,
+    because,
     requestedAtMs: null,
     verifiedAtMs: null,
     undo: undoOf(playbooks[action], null),
     evidence: { kind: "none" },
     ...toldApart({ action, params }),
   };
-  const { incident, alert, channels, askedAtMs } = order;
-  return await settle({ receipt, incident, alert, channels, telling: "held", claim: null, askedAtMs, along }, ports, signal);
+  const { incident, alert, channels, askedAtMs, under } = order;
+  return await settle({ receipt, incident, alert, channels, telling: "held", claim: null, askedAtMs, under, along }, ports, signal);
 }
