@@ -1,4 +1,4 @@
-import { ResourceNotFoundException } from "@aws-sdk/client-cloudwatch-logs";
+import { ResourceNotFoundException, ThrottlingException } from "@aws-sdk/client-cloudwatch-logs";
 import { describe, expect, test } from "vitest";
 import { type LogGroupClients, logGroups } from "#shared/adapters/log-groups.ts";
 import { PipelineError } from "#shared/domain/error.ts";
@@ -65,7 +65,8 @@ describe("the events of a group", () => {
 
   test("of a group that is not there are none; another failure is an error", async () => {
     const gone = new ResourceNotFoundException({ message: "no such group", $metadata: {} });
+    const slow = new ThrottlingException({ message: "slow down", $metadata: {} });
     expect(await clients(gone).groups.list("/falco/shop", AT, AT + 1, null, signal)).toBeNull();
-    await expect(clients(new Error("socket")).groups.list("/falco/shop", AT, AT + 1, null, signal)).rejects.toBeInstanceOf(PipelineError);
+    await expect(clients(slow).groups.list("/falco/shop", AT, AT + 1, null, signal)).rejects.toBeInstanceOf(PipelineError);
   });
 });
