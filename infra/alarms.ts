@@ -57,6 +57,19 @@ const own: readonly Watch[] = [
     periodSeconds: 3_600,
   },
   {
+    name: "refetch-troubles",
+    says: "For half an hour a log group could not be compared with what arrived: what CloudWatch failed to deliver is not fetched again.",
+    metric: [OWN, "RefetchTroubles", { service: "refetch" }],
+    periodSeconds: 600,
+    periods: 3,
+  },
+  {
+    name: "sensors-unwatched",
+    says: "The sensors of a cluster could not be looked at for five minutes: sweep's log says why. A killed Falco is not told meanwhile.",
+    metric: [OWN, "SensorsUnwatched", { service: "sweep" }],
+    periods: 5,
+  },
+  {
     name: "ledger-items-removed",
     says: "Somebody deleted items of the ledger that this service never deletes: audit's log names them. Who it was says CloudTrail, if data events of the table are on.",
     metric: [OWN, "LedgerItemsRemoved", { service: "audit" }],

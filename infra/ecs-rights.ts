@@ -29,6 +29,7 @@ type Unscoped = "task-definition" | "any-interface";
 /** Describe actions without a resource, whatever they are declared on. */
 const NO_RESOURCE = [
   "application-autoscaling:DescribeScalableTargets",
+  "ec2:DescribeInstances",
   "ec2:DescribeNetworkInterfaces",
   "ec2:DescribeSecurityGroups",
   "ecs:DescribeTaskDefinition",

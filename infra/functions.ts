@@ -8,6 +8,7 @@ export const FUNCTIONS = [
   "respond-wide",
   "notify",
   "sweep",
+  "refetch",
   "operate",
   "audit",
   "chatops",

@@ -1,4 +1,5 @@
 import { fits, type Lane, laneOf } from "#shared/domain/action.ts";
+import { sensorNeeds } from "#shared/pipeline/sweep/nodes.ts";
 import { evidenceNeeds } from "#shared/playbooks/ecs/evidence.ts";
 import { lookAtTaskNeeds, resolveTaskNeeds } from "#shared/playbooks/ecs/resolve.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
@@ -21,5 +22,5 @@ export function rightsOfLane(lane: Lane): readonly Right[] {
   return [...AROUND[lane], ...ofLane.map(({ needs }) => needs)].flatMap(({ iam, look }) => [...iam, ...look]);
 }
 
-/** Sweep sees what became of every action, and does none. */
-export const rightsToLook: readonly Right[] = all.flatMap(({ needs }) => needs.look);
+/** Sweep sees what became of every action, and which nodes there are, and does nothing. */
+export const rightsToLook: readonly Right[] = [...all.flatMap(({ needs }) => needs.look), ...sensorNeeds.look];

@@ -43,11 +43,38 @@ export const useKey = (services: readonly string[]): Statement =>
     { StringEquals: { "kms:ViaService": services.map((service) => sub(`${service}.\${AWS::Region}.amazonaws.com`)) } },
   );
 
-/** Counts of similar alerts only: ingest can neither read the ledger nor touch an incident, claim or switch. */
-export const count: Statement = allow("CountSimilarAlerts", ["dynamodb:BatchWriteItem"], att("Ledger", "Arn"), {
-  "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["COUNT#*"] },
+/** Counts and arrivals only: who reads the shipper's text can neither read the ledger nor touch an incident, claim or switch. */
+export const count: Statement = allow("CountAlertsAndArrivals", ["dynamodb:BatchWriteItem"], att("Ledger", "Arn"), {
+  "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["ARRIVED#*", "COUNT#*"] },
   Null: { "dynamodb:LeadingKeys": "false" },
 });
+
+/** Of what arrived, what was compared, and what is told of it: refetch can neither read nor write an incident, claim or switch. */
+export const keepDelivery: Statement = allow(
+  "KeepDelivery",
+  ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+  att("Ledger", "Arn"),
+  {
+    "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["ARRIVED#*", "DELIVERY#*", "NOTICE#*"] },
+    Null: { "dynamodb:LeadingKeys": "false" },
+  },
+);
+
+/** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html */
+export const listEvents = (groups: readonly string[]): readonly Statement[] =>
+  groups.length === 0
+    ? []
+    : [
+        allow(
+          "ListEventsOfRegisteredGroups",
+          ["logs:FilterLogEvents"],
+          groups.map((group) => arn("logs", `log-group:${group}:*`)),
+        ),
+      ];
+
+/** CloudWatch has no resource for reading metrics: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html */
+export const countReceived = (region: string): Statement =>
+  allow("MetricsHaveNoResources", ["cloudwatch:GetMetricData"], "*", { StringEquals: { "aws:RequestedRegion": [region] } });
 
 /** Transactions are authorised as the writes in them. Nothing is ever deleted (TTL does that), and no right scans. */
 const ledger = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];

@@ -10,13 +10,16 @@ import {
   assume,
   claimInLedger,
   count,
+  countReceived,
   decideInLedger,
   failedTo,
   findDue,
   indexMissing,
   indexRecord,
   inline,
+  keepDelivery,
   keepLedger,
+  listEvents,
   listStreams,
   neverTheSwitch,
   ownLog,
@@ -147,6 +150,17 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
     ...describeEks(ownRole(plan.registry.clusters)),
     ...readSecrets([...webhooks(plan.registry), ...accessSecrets(plan.registry.clusters)]),
     ...assume(rolesOf(plan.registry.clusters)),
+  ],
+
+  // Reads the shipper's text, as ingest does. Beside what ingest may it keeps its own place and tells: no incident, no cluster, no secret.
+  refetch: ({ registry, logGroups }) => [
+    count,
+    keepDelivery,
+    ...listEvents(logGroups.map(({ name }) => name)),
+    countReceived(registry.region),
+    send("AlertsEcs", "AlertsKubernetes"),
+    put("Unreadable"),
+    useKey(["dynamodb", "sqs", "s3"]),
   ],
 
   // Writes down what a person decides, and hands it to the lane that may do it.

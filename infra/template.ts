@@ -7,6 +7,7 @@ import type { DeployPlan, Parameters } from "./plan.ts";
 import { roleOutputs, roles } from "./roles.ts";
 import { sources } from "./sources.ts";
 import { switchParameter } from "./switch.ts";
+import { tamperRules } from "./tamper.ts";
 
 /**
  * The part of the template that follows from `falco-responder.yml`; the rest is infra/cloudformation/*.yml.
@@ -33,6 +34,7 @@ export function template(
       ...sources(plan),
       ...invocation(plan),
       ...alarms(plan),
+      ...tamperRules(plan),
     },
     Outputs: roleOutputs(plan),
     extensions: ofFunctions(plan, chatopsConcurrency),

@@ -5,6 +5,7 @@ import type { Registry } from "#shared/domain/registry.ts";
 import type { DeployPlan } from "../infra/plan.ts";
 import { reportPeople } from "./approvers.ts";
 import { FALCO_RULES, INTERNAL_RULES } from "./falco-rules.ts";
+import { reportHeartbeats } from "./heartbeat.ts";
 import { compilePolicy } from "./policy.ts";
 import { hasErrors, type Problem } from "./problem.ts";
 import { compileRegistry, type Deployment } from "./registry.ts";
@@ -40,12 +41,11 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   const registry: Registry = { ...compiled.registry, version: versionOf(compiled.registry) };
   const source = read.yaml.value as { readonly policy: string; readonly falcoRules?: readonly string[] };
   const own = readUserRules(source.falcoRules ?? [], dirname(file), read.yaml);
-  const policy = loadPolicySource(resolve(dirname(file), source.policy), read.yaml, {
-    registry,
-    falcoRules: new Set([...FALCO_RULES, ...INTERNAL_RULES, ...own.names]),
-  });
+  const falcoRules = new Set([...FALCO_RULES, ...INTERNAL_RULES, ...own.names]);
+  const policy = loadPolicySource(resolve(dirname(file), source.policy), read.yaml, { registry, falcoRules });
+  const heartbeats = policy.policy === null ? [] : reportHeartbeats(registry, policy.policy, falcoRules, read.yaml);
   const people = policy.policy === null ? [] : reportPeople(registry, policy.policy, read.yaml);
-  const all = [...problems, ...own.problems, ...policy.problems, ...people];
+  const all = [...problems, ...own.problems, ...policy.problems, ...heartbeats, ...people];
   if (policy.policy === null || hasErrors(all)) return { ok: false, problems: all };
   const plan = { registry, logGroups, accessEntries, userFunctions: userFunctionsOf(policy.policy), deploy };
   return { ok: true, problems: all, compiled: { registry, policy: policy.policy, plan, accountOpen } };

@@ -13,6 +13,7 @@ import {
 import type { ClusterKind, Registry } from "#shared/domain/registry.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import { neverActs, paramsProblem } from "./action-params.ts";
+import { escalationOf } from "./escalation.ts";
 import { compileMatch, RuleNames } from "./match.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
@@ -59,6 +60,9 @@ export function compilePolicy(yaml: YamlFile, surroundings: Surroundings): Polic
     protect: protectOf((source["protect"] ?? {}) as Keyed),
     budgets: budgetsOf((source["budgets"] ?? {}) as Keyed),
     recurrence: recurrenceOf((source["recurrence"] ?? {}) as Keyed, ["recurrence"], yaml, report),
+    ...(source["escalation"] === undefined
+      ? {}
+      : { escalation: escalationOf(source["escalation"], ["escalation"], yaml, report, namesOf(yaml, surroundings, report)) }),
     approvalSeconds: seconds(((source["approvals"] ?? {}) as Keyed)["expire"]) ?? PRESET_APPROVAL,
     rules,
     index: indexRules(rules.map(({ match }) => match)),
@@ -96,9 +100,13 @@ function compileRule(
   reportChannels(notify, [...path, "notify"], yaml, around, report);
   reportUseless(known, rule, path, yaml, around, report);
   const compiled = { name: String(rule["name"]), match, actions: known, notify, mode: (rule["mode"] ?? "enforce") as Mode };
+  const escalated =
+    rule["escalation"] === undefined
+      ? compiled
+      : { ...compiled, escalation: escalationOf(rule["escalation"], [...path, "escalation"], yaml, report, namesOf(yaml, around, report)) };
   return rule["recurrence"] === undefined
-    ? compiled
-    : { ...compiled, recurrence: recurrenceOf(rule["recurrence"] as Keyed, [...path, "recurrence"], yaml, report, quorum) };
+    ? escalated
+    : { ...escalated, recurrence: recurrenceOf(rule["recurrence"] as Keyed, [...path, "recurrence"], yaml, report, quorum) };
 }
 
 /** `ofRule`: people whom the rule asks for. */
@@ -135,6 +143,11 @@ function compileAction(source: Plain, path: Path, yaml: YamlFile, report: (probl
     ...(quorum > ACTION_FACTS[action].quorum ? { quorum } : {}),
   };
 }
+
+const namesOf =
+  (yaml: YamlFile, around: Surroundings, report: (problem: Problem) => void) =>
+  (names: readonly string[], path: Path): void =>
+    reportChannels(names, path, yaml, around, report);
 
 /** A policy may ask for more people than the action needs by itself, never for fewer. */
 function quorumFrom(

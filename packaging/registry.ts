@@ -3,6 +3,7 @@ import type { Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts"
 import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
 import { accessOf, reportAccess, wantsAccessEntry } from "./access.ts";
+import { heartbeatOf } from "./heartbeat.ts";
 import { reportSources, type SourceLine } from "./log-sources.ts";
 import { compileNotifications } from "./notifications.ts";
 import { decidersOf } from "./people.ts";
@@ -41,7 +42,8 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   const entries: string[] = [];
   const clusters = ((source["clusters"] ?? []) as readonly Keyed[]).map((cluster, position) => {
     const path: Path = ["clusters", position];
-    const compiled = compileCluster(cluster, account, region);
+    const heartbeat = heartbeatOf(cluster["heartbeat"], [...path, "heartbeat"], yaml, report);
+    const compiled = { ...compileCluster(cluster, account, region), ...(heartbeat === null ? {} : { heartbeat }) };
     reportCluster(compiled, cluster, account, path, yaml, report);
     reportAccess(compiled, cluster, { account, region }, path, yaml, report);
     if (wantsAccessEntry(cluster)) entries.push(compiled.awsName);

@@ -1,15 +1,18 @@
 import {
   type ContainerInstance,
+  type ContainerInstanceStatus,
   DescribeContainerInstancesCommand,
   type ECSClient,
+  ListContainerInstancesCommand,
   UpdateContainerInstancesStateCommand,
 } from "@aws-sdk/client-ecs";
 import { askAws, isAws } from "#shared/adapters/aws-error.ts";
 import { refusedFor } from "#shared/adapters/ecs-failure.ts";
 import { gather } from "#shared/adapters/gather.ts";
+import { everyPage } from "#shared/adapters/pages.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
-import type { ContainerInstances, InstanceFacts } from "#shared/ports/container-instances.ts";
+import type { ContainerInstances, InstanceFacts, ListedInstance } from "#shared/ports/container-instances.ts";
 
 /** From which an instance may go to the other. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-life-cycle.html */
 const SETTABLE: readonly string[] = ["ACTIVE", "DRAINING"];
@@ -45,8 +48,36 @@ export function containerInstances(client: Pick<ECSClient, "send">, cluster: Clu
     return answer === "missing" ? null : answer;
   };
 
+  const listed = async (status: ContainerInstanceStatus, abortSignal: AbortSignal): Promise<readonly string[]> => {
+    const action = "ListContainerInstances";
+    return await everyPage(`ECS ${action} in cluster ${cluster.name}`, async (nextToken) => {
+      const input = { cluster: cluster.awsName, status, maxResults: DESCRIBE_MAX, nextToken };
+      const answer = await ask(action, () => client.send(new ListContainerInstancesCommand(input), { abortSignal }));
+      return { items: answer.containerInstanceArns, next: answer.nextToken };
+    });
+  };
+
   return {
     describe,
+
+    async list(abortSignal) {
+      const arns = await Promise.all((["ACTIVE", "DRAINING"] as const).map((status) => listed(status, abortSignal)));
+      const all = [...new Set(arns.flat())];
+      const found: ListedInstance[] = [];
+      for (let start = 0; start < all.length; start += DESCRIBE_MAX) {
+        const action = "DescribeContainerInstances";
+        const input = { cluster: cluster.awsName, containerInstances: all.slice(start, start + DESCRIBE_MAX) };
+        const answer = await ask(action, () => client.send(new DescribeContainerInstancesCommand(input), { abortSignal }));
+        const strange = answer.failures?.find(({ reason }) => reason !== "MISSING");
+        if (strange !== undefined) throw rejected(action, strange.reason ?? "not a word about an instance");
+        found.push(
+          ...(answer.containerInstances ?? []).map(
+            (one) => listedOf(one) ?? raise(rejected(action, "an instance without machine or time")),
+          ),
+        );
+      }
+      return found;
+    },
 
     async setStatus(arn, status, abortSignal) {
       const action = "UpdateContainerInstancesState";
@@ -84,4 +115,18 @@ function factsOf(instance: ContainerInstance): InstanceFacts | null {
     runningTasksCount,
     pendingTasksCount,
   };
+}
+
+function listedOf({
+  containerInstanceArn: arn,
+  ec2InstanceId: machine,
+  agentConnected,
+  registeredAt,
+}: ContainerInstance): ListedInstance | null {
+  if (!arn || !machine || agentConnected === undefined || registeredAt === undefined) return null;
+  return { arn, machine, agentConnected, registeredAtMs: registeredAt.getTime() };
+}
+
+function raise(error: Error): never {
+  throw error;
 }

@@ -1,6 +1,7 @@
 import {
   type NetworkInterface as Described,
   type SecurityGroup as DescribedGroup,
+  DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
   DescribeSecurityGroupsCommand,
   EC2Client,
@@ -21,6 +22,8 @@ const PAGE = 1_000;
 /** https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups */
 const GROUPS_MAX = 16;
 const HTTPS = 443;
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html */
+const FILTER_VALUES_MAX = 200;
 
 export function hostNetwork(client: Pick<EC2Client, "send">, cluster: Cluster): HostNetwork {
   const named = (action: string) => `EC2 ${action} for cluster ${cluster.name}`;
@@ -31,6 +34,23 @@ export function hostNetwork(client: Pick<EC2Client, "send">, cluster: Cluster): 
   };
 
   return {
+    async states(ec2InstanceIds, abortSignal) {
+      // By filter, not by id: one id that EC2 does not know any more would fail the whole request.
+      if (!ec2InstanceIds.every((id) => /^i-[0-9a-f]{8,17}$/.test(id))) throw new RangeError("ids of EC2 instances are asked for");
+      const states = new Map<string, string>();
+      for (let start = 0; start < ec2InstanceIds.length; start += FILTER_VALUES_MAX) {
+        const action = "DescribeInstances";
+        const Filters = [{ Name: "instance-id", Values: ec2InstanceIds.slice(start, start + FILTER_VALUES_MAX) }];
+        const reservations = await everyPage(named(action), async (NextToken) => {
+          const answer = await ask(action, () => client.send(new DescribeInstancesCommand({ Filters, NextToken }), { abortSignal }));
+          return { items: answer.Reservations, next: answer.NextToken };
+        });
+        for (const { InstanceId, State } of reservations.flatMap(({ Instances = [] }) => Instances))
+          if (InstanceId && State?.Name) states.set(InstanceId, State.Name);
+      }
+      return states;
+    },
+
     async interfacesOf(ec2InstanceId, abortSignal) {
       // A filter takes * and ?: a text that is no id could name other machines.
       if (!/^i-[0-9a-f]{8,17}$/.test(ec2InstanceId)) throw new RangeError(`"${ec2InstanceId}" is no EC2 instance id`);

@@ -13,12 +13,13 @@ const never = (because: string): Recording => ({ kind: "never", because });
 const when = (because: string, holds: (item: Item) => boolean): Recording => ({ kind: "when", because, holds });
 
 /** What of each type goes into the record of proof. A type that stands in the ledger and not here does not compile, and a test says so. */
-export const RECORDED: Readonly<Record<ItemType | "count" | "held" | "switch", Recording>> = {
+export const RECORDED: Readonly<Record<ItemType | "arrival" | "count" | "held" | "switch", Recording>> = {
   alert: always,
   target: always,
   claim: always,
   receipt: always,
   order: always,
+  escalation: always,
   switch: always,
   mute: always,
   incident: when("that it grew is said by its alerts", ({ version, body }) => version === 1 || stateIn(body) !== "open"),
@@ -32,6 +33,9 @@ export const RECORDED: Readonly<Record<ItemType | "count" | "held" | "switch", R
   threshold: never("what was counted says the alert that was decided by it"),
   held: never("what a pause held says its receipt; this only gathers it for one message"),
   click: never("that a signed request of Slack was taken once: what it decided is said by the order's record"),
+  arrival: never("which log events were handed over: what was decided about their alerts has records of its own"),
+  sensors: never("who is silent now: what was told of it are notes"),
+  delivery: never("up to when delivery was compared: what was told of it are notes"),
   chore: never("when sweep last looked around: nothing was decided"),
   count: never("how many similar alerts came: the alert's record has the count of its batch"),
 };

@@ -20,6 +20,8 @@ export interface Policy {
   readonly recurrence: Recurrence;
   /** An approval that nobody gives is over after this. */
   readonly approvalSeconds: number;
+  /** Absent: nobody else is told. */
+  readonly escalation?: readonly EscalationStep[];
   readonly rules: readonly PolicyRule[];
   readonly index: RuleIndex;
 }
@@ -64,6 +66,15 @@ export interface PolicyRule {
   readonly mode: Mode;
   /** In place of the policy's. */
   readonly recurrence?: Recurrence;
+  /** In place of the policy's; empty: nobody else is told. */
+  readonly escalation?: readonly EscalationStep[];
+}
+
+/** Who is told when nobody has answered for so long: a question, or an action that failed or may not have happened. */
+export interface EscalationStep {
+  readonly afterSeconds: number;
+  /** Names of channels. */
+  readonly notify: readonly string[];
 }
 
 /** All clauses that are present must hold; an absent clause is no condition. */

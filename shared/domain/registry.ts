@@ -1,5 +1,6 @@
 import type { Person, SlackApp } from "#shared/domain/person.ts";
 import type { Mode } from "#shared/domain/policy.ts";
+import type { Heartbeat } from "#shared/domain/sensor.ts";
 
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
 export interface Registry {
@@ -45,6 +46,8 @@ export interface Cluster {
   readonly taskRoles?: readonly string[];
   /** ecs only: log groups (globs) from which lines of the offender are kept as evidence. */
   readonly taskLogGroups?: readonly string[];
+  /** How its sensors say that they are alive; absent: nobody watches them. */
+  readonly heartbeat?: Heartbeat;
 }
 
 export interface Source {

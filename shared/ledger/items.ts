@@ -16,6 +16,9 @@ export type ItemType =
   | "chore"
   | "opened"
   | "mute"
+  | "sensors"
+  | "delivery"
+  | "escalation"
   | "audit"
   | "click"
   | "threshold";
@@ -23,6 +26,8 @@ export type ItemType =
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */
 export const KEEP_INCIDENT_S = 400 * 86_400;
 export const KEEP_HELPER_S = 8 * 86_400;
+/** What arrived is compared with what was received within minutes; CloudWatch tries for 24 hours. */
+export const KEEP_ARRIVALS_S = 3 * 86_400;
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 export const expiry = (nowMs: number, keepSeconds: number): number => Math.floor(nowMs / 1_000) + keepSeconds;

@@ -90,6 +90,20 @@ export const MUTES_PK = "MUTE";
 /** 16 hex. `who`: owner or workload, as the incident names it. */
 export const muteId = (cluster: string, rule: string, who: string): string => hashOf("mute", cluster, rule, who).slice(0, 16);
 export const muteKey = (id: string): Key => ({ pk: MUTES_PK, sk: id });
+
+/** 16 hex of a log group's name, which may be long. */
+const groupHash = (logGroup: string): string => hashOf("log group", logGroup).slice(0, 16);
+
+/** What arrived at ingest of one log group within one minute of its clock (ms / 60,000). */
+export const arrivalPk = (logGroup: string, minute: number): string => `ARRIVED#${groupHash(logGroup)}#${minute}`;
+export const arrivalKey = (logGroup: string, minute: number, batch: string): Key => ({ pk: arrivalPk(logGroup, minute), sk: batch });
+
+/** What is known of the sensors of a cluster. */
+export const sensorsKey = (cluster: string): Key => ({ pk: `SENSORS#${cluster}`, sk: "STATE" });
+
+/** Up to when a log group was compared with what arrived. */
+export const deliveryKey = (logGroup: string): Key => ({ pk: `DELIVERY#${groupHash(logGroup)}`, sk: "STATE" });
+
 /** The index of the record of proof: which objects of the audit bucket hold what of an incident. */
 export const auditPk = (incident: string): string => `AUDIT#${incident}`;
 export const auditKey = (incident: string, object: string): Key => ({ pk: auditPk(incident), sk: object });

@@ -1,6 +1,7 @@
 import type { Lane } from "#shared/domain/action.ts";
-import type { PolicyAction } from "#shared/domain/policy.ts";
+import type { EscalationStep, PolicyAction } from "#shared/domain/policy.ts";
 import type { Versions } from "#shared/domain/versions.ts";
+import { stepDueMs } from "#shared/ledger/escalation.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { orderKey } from "#shared/ledger/keys.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -36,6 +37,9 @@ export interface OrderBody {
   readonly decidedAtMs: number | null;
   /** Times that it was sent to its lane. */
   readonly sent: number;
+  /** Who else is told while it awaits, as the policy said when it was asked; so many steps were told. */
+  readonly escalation?: readonly EscalationStep[];
+  readonly escalated?: number;
   /** What became of it. */
   readonly because: string | null;
   /** What it was asked under; absent: a person began it. */
@@ -59,9 +63,9 @@ export interface Vote {
 const HEAD_START_MS = 60_000;
 const LONGEST_MS = 3_600_000;
 
-/** When sweep looks: at its end while it awaits, again and again while it is given. Null: never. */
-export function orderDueMs({ state, atMs, sent }: OrderBody, nowMs: number): number | null {
-  if (state === "awaiting") return atMs;
+/** When sweep looks: at its end, or when somebody else is to be told, while it awaits, again and again while it is given. Null: never. */
+export function orderDueMs({ state, atMs, sent, askedAtMs, escalation = [], escalated = 0 }: OrderBody, nowMs: number): number | null {
+  if (state === "awaiting") return Math.min(atMs, stepDueMs(askedAtMs, escalation, escalated) ?? atMs);
   return state === "given" ? Math.max(atMs, nowMs + Math.min(LONGEST_MS, HEAD_START_MS * 2 ** Math.min(sent, 6))) : null;
 }
 

@@ -1,6 +1,7 @@
 import type { Policy } from "#shared/domain/policy.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Registry } from "#shared/domain/registry.ts";
+import { arrivalItems } from "#shared/ledger/arrival.ts";
 import { countKey } from "#shared/ledger/keys.ts";
 import { accuserOf } from "#shared/pipeline/ingest/accuse.ts";
 import { dedupOf, dedupOfBatch, groupOf, shortHash } from "#shared/pipeline/ingest/coalesce.ts";
@@ -13,7 +14,7 @@ import type { Archive } from "#shared/ports/archive.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 import type { Item, Table } from "#shared/ports/table.ts";
 import type { Telemetry } from "#shared/ports/telemetry.ts";
-import { batchId, decodeDocument, type LogBatch } from "#shared/wire/cloudwatch.ts";
+import { batchId, decodeDocument, isLogEvent, type LogBatch } from "#shared/wire/cloudwatch.ts";
 import { isRecord } from "#shared/wire/record.ts";
 
 export type { IngestReport } from "#shared/pipeline/ingest/outcome.ts";
@@ -46,10 +47,11 @@ export async function ingest(event: unknown, ports: IngestPorts, signal: AbortSi
     ports.telemetry.info("CloudWatch Logs checked the subscription");
     return { batch: "control", events: 0, queued: 0, coalesced: 0, ignored: 0, unreadable: 0, reasons: {} };
   }
-  return await handOver(decoded, ports, signal);
+  return await handOver(decoded, ports, signal, false);
 }
 
-async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal): Promise<IngestReport> {
+/** The events of one stream, however they were found: by the subscription, or `fetched` again. */
+export async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal, fetched: boolean): Promise<IngestReport> {
   const { registry, policy, queue, unreadable, table, clock } = ports;
   const nowMs = clock.now();
   const id = batchId(batch);
@@ -70,6 +72,11 @@ async function handOver(batch: LogBatch, ports: IngestPorts, signal: AbortSignal
   await Promise.all(writes);
   // Last: what a responder may act on is counted and kept before it can be seen.
   if (outgoing.length > 0) await queue.send(outgoing, signal);
+  // After that: what is not written here was not handed over, and is fetched again.
+  if (isSource(batch.logGroup, registry)) {
+    const arrival = { batch: id, cluster: sorted.origin.cluster?.name ?? null, arrivedMs: nowMs, signs: sorted.signs, fetched };
+    await table.putAll(arrivalItems(batch.logGroup, { ...arrival, events: batch.events.filter(isLogEvent) }), signal);
+  }
   tell(report, sorted, batch, ports.telemetry, nowMs);
   return report;
 }
@@ -115,6 +122,9 @@ function outgoingOf(
     dedup: times === null ? dedupOf(key, nowMs) : dedupOfBatch(key, id),
   };
 }
+
+const isSource = (logGroup: string, { clusters }: Registry): boolean =>
+  clusters.some(({ sources }) => sources.some((source) => source.logGroup === logGroup));
 
 /** No threshold is higher. */
 const MOST_TIMES = 100;

@@ -4,9 +4,11 @@ import { iso } from "#shared/ledger/items.ts";
 import { deliverNotes, type NotifyPorts, type NotifyReport } from "#shared/pipeline/notify.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
+import { escalate } from "#shared/pipeline/sweep/escalate.ts";
 import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
 import { lookAtRecord } from "#shared/pipeline/sweep/record.ts";
+import { type SensorReport, watchSensors } from "#shared/pipeline/sweep/sensors.ts";
 import { tellSwitch } from "#shared/pipeline/sweep/switch.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
 import type { Archive } from "#shared/ports/archive.ts";
@@ -31,6 +33,9 @@ export interface SweepReport {
   readonly closed: number;
   /** What bears our marks in the clusters that were searched now, and no action stands for. */
   readonly leftovers: number;
+  readonly sensors: SensorReport;
+  /** Steps told because nobody answered what became of an action. */
+  readonly escalations: number;
   /** Changes of the kill switch, and reminders of a pause, that were told. */
   readonly switched: number;
   /** Items that could not be worked on: they stay due. */
@@ -49,6 +54,8 @@ const MOST_NOTES = 400;
  */
 export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<SweepReport> {
   const { table, clock, telemetry } = ports;
+  // Beside all else, and first: whoever floods the ledger must not thereby hide that a sensor died.
+  const watching = watchSensors(ports, signal);
   const due = await table.due(iso(clock.now()), MOST_ITEMS, signal);
   const ofType = (type: string) => due.filter((item) => item.type === type);
   const claims: Record<string, number> = {};
@@ -72,6 +79,10 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
     const became = await lookAtOrder(item, ports, signal);
     orders[became] = (orders[became] ?? 0) + 1;
   });
+  let escalations = 0;
+  await each(ofType("escalation"), signal, trouble, async (item) => {
+    if ((await escalate(item, ports, signal)) === "told") escalations++;
+  });
   // Last: it reads whole incidents, and nobody waits for it.
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
@@ -81,12 +92,15 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   const leftovers = await lookForLeftovers(ports, signal);
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
+  const sensors = await watching;
   const report = {
     claims,
     orders,
     notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 },
     closed,
     leftovers,
+    sensors,
+    escalations,
     switched: switched ?? 0,
     troubles,
   };

@@ -3,6 +3,11 @@ export interface ContainerInstances {
   /** DescribeContainerInstances. Null: ECS does not know it. */
   describe(arn: string, signal: AbortSignal): Promise<InstanceFacts | null>;
   /**
+   * ListContainerInstances and DescribeContainerInstances: every instance that is ACTIVE or DRAINING, which are those that run daemons. One that
+   * goes between the two calls is left out.
+   */
+  list(signal: AbortSignal): Promise<readonly ListedInstance[]>;
+  /**
    * UpdateContainerInstancesState. refused: ECS lists it under `failures[]` or the instance is in a state from which it cannot go there.
    * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html
    */
@@ -22,4 +27,13 @@ export interface InstanceFacts {
   readonly agentConnected: boolean;
   readonly runningTasksCount: number;
   readonly pendingTasksCount: number;
+}
+
+export interface ListedInstance {
+  readonly arn: string;
+  /** `i-...`, or `mi-...` of an external instance (ECS Anywhere). */
+  readonly machine: string;
+  readonly agentConnected: boolean;
+  /** ms since the epoch. */
+  readonly registeredAtMs: number;
 }

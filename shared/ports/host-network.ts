@@ -1,5 +1,7 @@
 /** Interfaces and security groups of EC2 machines in one cluster's account and region. Adapters translate errors to PipelineError (`aws_*`). */
 export interface HostNetwork {
+  /** DescribeInstances: pending, running, shutting-down, terminated, stopping or stopped. One that EC2 does not know (any more) is left out. */
+  states(ec2InstanceIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** DescribeNetworkInterfaces by `attachment.instance-id`, all pages: those of tasks and trunks too. */
   interfacesOf(ec2InstanceId: string, signal: AbortSignal): Promise<readonly NetworkInterface[]>;
   /** DescribeSecurityGroups. Null: there is none. */

@@ -109,3 +109,40 @@ describe("its status", () => {
     expect(double.asked).toHaveLength(1);
   });
 });
+
+describe("the instances of a cluster", () => {
+  const page = (arns: readonly string[], nextToken?: string) => json({ containerInstanceArns: arns, ...(nextToken && { nextToken }) });
+
+  test("that are ACTIVE or DRAINING are listed, all pages, with their machine and when they registered", async () => {
+    const asked: string[] = [];
+    const answers = {
+      send: (command: { readonly input: Record<string, unknown>; readonly constructor: { readonly name: string } }) => {
+        const { status, nextToken } = command.input;
+        asked.push([command.constructor.name, status, nextToken].filter((one) => one !== undefined).join(" "));
+        if (status === "ACTIVE")
+          return Promise.resolve(
+            nextToken === undefined ? { containerInstanceArns: [ARN], nextToken: "more" } : { containerInstanceArns: ["b"] },
+          );
+        if (status === "DRAINING") return Promise.resolve({ containerInstanceArns: [] });
+        const registeredAt = new Date(1_795_460_400_000);
+        return Promise.resolve({ containerInstances: [{ ...WHOLE, registeredAt }], failures: [{ arn: "b", reason: "MISSING" }] });
+      },
+    };
+    const listed = await containerInstances(answers as unknown as ECSClient, ecsCluster).list(never);
+    expect(listed).toEqual([{ arn: ARN, machine: "i-0123456789abcdef0", agentConnected: false, registeredAtMs: 1_795_460_400_000 }]);
+    expect(asked.toSorted()).toEqual([
+      "DescribeContainerInstancesCommand",
+      "ListContainerInstancesCommand ACTIVE",
+      "ListContainerInstancesCommand ACTIVE more",
+      "ListContainerInstancesCommand DRAINING",
+    ]);
+  });
+
+  test.each([
+    ["another failure than MISSING", { containerInstances: [], failures: [{ arn: ARN, reason: "INTERNAL" }] }],
+    ["an instance without the time of its registration", { containerInstances: [WHOLE], failures: [] }],
+  ])("%s is an error: a node that is left out would be watched by nobody", async (_title, described) => {
+    await using double = await ecs(page([ARN]), page([]), json(described));
+    await expect(double.instances.list(never)).rejects.toMatchObject({ code: "aws_rejected" });
+  });
+});

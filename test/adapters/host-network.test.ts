@@ -168,3 +168,29 @@ describe("the groups of an interface", () => {
     expect(double.asked).toEqual([]);
   });
 });
+
+describe("the states of machines", () => {
+  const machine = (id: string, state: string) =>
+    `<item><instancesSet><item><instanceId>${id}</instanceId><instanceState><code>0</code><name>${state}</name></instanceState></item></instancesSet></item>`;
+  const machines = (inside: string, next = "") =>
+    xml(`<DescribeInstancesResponse><reservationSet>${inside}</reservationSet>${next}</DescribeInstancesResponse>`);
+
+  test("are asked for by filter, so that one that EC2 does not know spoils nothing, all pages", async () => {
+    const gone = "i-00000000000000000";
+    await using double = await ec2(
+      machines(machine(MACHINE, "running"), "<nextToken>more</nextToken>"),
+      machines(machine("i-1123456789abcdef0", "shutting-down")),
+    );
+    expect([...(await double.network.states([MACHINE, "i-1123456789abcdef0", gone], never))]).toEqual([
+      [MACHINE, "running"],
+      ["i-1123456789abcdef0", "shutting-down"],
+    ]);
+    expect(formsIn(double.asked)[0]).toMatchObject({ "Filter.1.Name": "instance-id", "Filter.1.Value.3": gone });
+  });
+
+  test("what is no id is not asked for: a filter takes *", async () => {
+    await using double = await ec2();
+    await expect(double.network.states(["i-*"], never)).rejects.toThrow("ids of EC2 instances");
+    expect(double.asked).toEqual([]);
+  });
+});

@@ -56,6 +56,14 @@ export function containerInstancesContract(
       expect(await world.instances.describe(stranger(world.instance.arn), signal)).toBeNull();
     });
 
+    it("the instances on which daemons run are listed with their machine, one that is still registering is not", async () => {
+      const listed = await world.instances.list(signal);
+      const { arn, ec2InstanceId } = world.instance;
+      expect(listed).toContainEqual({ arn, machine: ec2InstanceId, agentConnected: true, registeredAtMs: expect.any(Number) });
+      expect(listed.map((one) => one.arn)).toContain(world.other);
+      expect(listed.map((one) => one.arn)).not.toContain(world.registering);
+    });
+
     it("an agent that is away is told", async () => {
       expect((await one(world.disconnected)).agentConnected).toBe(false);
     });

@@ -42,6 +42,11 @@ export function hostNetworkContract(name: string, open: () => Promise<HostNetwor
       expect(await world.network.interfacesOf("i-00000000000000000", signal)).toEqual([]);
     });
 
+    it("whether a machine runs is told, and of one that EC2 does not know nothing", async () => {
+      const states = await world.network.states([world.machine, "i-00000000000000000"], signal);
+      expect([...states]).toEqual([[world.machine, "running"]]);
+    });
+
     it("a group tells whether an agent could still reach its endpoints", async () => {
       const { web, base, closed } = world.groups;
       const vpcId = (await interfaceOf(world.interfaceId))?.vpcId;

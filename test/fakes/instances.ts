@@ -1,4 +1,4 @@
-import type { ContainerInstances, InstanceFacts } from "#shared/ports/container-instances.ts";
+import type { ContainerInstances, InstanceFacts, ListedInstance } from "#shared/ports/container-instances.ts";
 import { Answers } from "./answers.ts";
 import type { FakeEcs, FakeInstance } from "./tasks.ts";
 
@@ -28,6 +28,19 @@ export class FakeInstances extends Answers<keyof ContainerInstances> implements 
       const runningTasksCount = there.filter(({ lastStatus }) => lastStatus === "RUNNING").length;
       return { ...instance, runningTasksCount, pendingTasksCount: there.length - runningTasksCount };
     });
+  }
+
+  list(): Promise<readonly ListedInstance[]> {
+    return this.answer("list", () =>
+      [...this.#ecs.instances.values()]
+        .filter(({ status }) => status === "ACTIVE" || status === "DRAINING")
+        .map(({ arn, ec2InstanceId, agentConnected }) => ({
+          arn,
+          machine: ec2InstanceId ?? `mi-${arn.slice(-17)}`,
+          agentConnected,
+          registeredAtMs: this.#ecs.registered.get(arn) ?? 0,
+        })),
+    );
   }
 
   setStatus(arn: string, status: "ACTIVE" | "DRAINING"): ReturnType<ContainerInstances["setStatus"]> {

@@ -8,6 +8,8 @@ const VPC = "vpc-0123456789abcdef0";
 /** Interfaces of the machines of a fake cluster: those that a test gives them, and those that ECS attaches for awsvpc tasks. */
 export class FakeNetwork extends Answers<keyof HostNetwork> implements HostNetwork {
   readonly groups = new Map<string, SecurityGroup>();
+  /** Machine -> its state in EC2, where it is not running. */
+  readonly machines = new Map<string, string>();
   readonly #ecs: FakeEcs;
   readonly #interfaces = new Map<string, { readonly machine: string; readonly facts: NetworkInterface }>();
 
@@ -43,6 +45,14 @@ export class FakeNetwork extends Answers<keyof HostNetwork> implements HostNetwo
 
   own(machine: string): readonly NetworkInterface[] {
     return [...this.#interfaces.values()].filter((there) => there.machine === machine).map(({ facts }) => facts);
+  }
+
+  states(ec2InstanceIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.answer("states", () => {
+      const there = [...this.#ecs.instances.values()].flatMap(({ ec2InstanceId }) => ec2InstanceId ?? []);
+      const known = ec2InstanceIds.filter((id) => there.includes(id) || this.machines.has(id));
+      return new Map(known.map((id) => [id, this.machines.get(id) ?? "running"]));
+    });
   }
 
   interfacesOf(ec2InstanceId: string): Promise<readonly NetworkInterface[]> {

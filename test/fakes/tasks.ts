@@ -41,6 +41,8 @@ export class FakeEcs extends Answers<keyof Tasks> implements Tasks {
   readonly services = new Map<string, FakeService>();
   /** By ARN. */
   readonly instances = new Map<string, FakeInstance>();
+  /** Container instance ARN -> when it registered; absent: long ago. */
+  readonly registered = new Map<string, number>();
   /** Task ARN -> until when it is protected from scale-in. */
   readonly protections = new Map<string, number>();
   /** What else happens with every tick, before the scheduler looks. */

@@ -68,6 +68,8 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     liveTelemetry("ingest").count("UnregisteredAccuser", 1);
     liveTelemetry("sweep").count("SweepTroubles", 1);
     liveTelemetry("sweep").count("Leftovers", 1);
+    liveTelemetry("sweep").count("SensorsUnwatched", 1);
+    liveTelemetry("refetch").count("RefetchTroubles", 1);
     liveTelemetry("sweep").count("AuditRepaired", 1);
     liveTelemetry("audit").count("LedgerItemsRemoved", 1);
     liveTelemetry("chatops").count("ChatopsRefusedAll", 1);
@@ -93,7 +95,17 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     });
   expect(awaited.toSorted()).toEqual(written.toSorted());
 
-  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts", "sweep/leftovers.ts", "sweep/record.ts", "audit.ts", "chatops.ts"]
+  const pipeline = [
+    "ingest.ts",
+    "notify.ts",
+    "sweep.ts",
+    "sweep/leftovers.ts",
+    "sweep/record.ts",
+    "sweep/sensors.ts",
+    "refetch.ts",
+    "audit.ts",
+    "chatops.ts",
+  ]
     .map((file) => readFileSync(`shared/pipeline/${file}`, "utf8"))
     .join("\n");
   for (const name of new Set(awaited.map((text) => text.split(" ")[1]))) expect(pipeline).toContain(`.count("${name}"`);

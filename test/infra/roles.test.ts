@@ -43,11 +43,13 @@ const MACHINES = [
 const ROLES = ["iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy", "iam:PutRolePolicy"];
 const VERIFY = [
   "application-autoscaling:DescribeScalableTargets",
+  "ec2:DescribeInstances",
   "ec2:DescribeNetworkInterfaces",
   "ecs:DescribeContainerInstances",
   "ecs:DescribeServices",
   "ecs:DescribeTasks",
   "ecs:GetTaskProtection",
+  "ecs:ListContainerInstances",
   "ecs:ListTasks",
   "iam:GetRolePolicy",
 ];
@@ -95,6 +97,16 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "sqs:SendMessage",
     "sts:AssumeRole",
   ],
+  refetch: [
+    ...LOG,
+    ...KEY,
+    ...LEDGER,
+    "cloudwatch:GetMetricData",
+    "dynamodb:BatchWriteItem",
+    "logs:FilterLogEvents",
+    "s3:PutObject",
+    "sqs:SendMessage",
+  ],
   operate: [...LOG, ...KEY, ...LEDGER, "s3:GetObject", "sqs:SendMessage", "ssm:GetParameter"],
   audit: [...LOG, ...KEY, ...STREAM, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "s3:PutObject", "sqs:SendMessage"],
   chatops: [...LOG, ...KEY, ...LEDGER, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
@@ -121,6 +133,7 @@ describe("each function has a role of its own, with exactly the rights of its wo
     expect([...new Set(open.map(({ effect, sid }) => `${effect} ${sid}`))].toSorted()).toEqual([
       "Allow DescribeHasNoResources",
       "Allow ListTasksByServiceNamesNoResource",
+      "Allow MetricsHaveNoResources",
       "Deny NeverProtected",
       "Deny NeverTheProtectingTag",
     ]);
@@ -146,7 +159,7 @@ describe("each function has a role of its own, with exactly the rights of its wo
     const [statement, ...others] = of("ingest").filter(({ actions }) => actions.some((action) => action.startsWith("dynamodb:")));
     expect(others).toEqual([]);
     expect(statement?.condition).toEqual({
-      "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["COUNT#*"] },
+      "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["ARRIVED#*", "COUNT#*"] },
       // Without it a request that names no key would satisfy ForAllValues.
       Null: { "dynamodb:LeadingKeys": "false" },
     });
@@ -235,6 +248,9 @@ test("every AWS call of the adapters is granted, and nothing is granted that nei
     ChangeMessageVisibility: ["sqs:ChangeMessageVisibility"],
     DeleteRolePolicy: ["iam:DeleteRolePolicy"],
     DescribeCluster: ["eks:DescribeCluster"],
+    DescribeInstances: ["ec2:DescribeInstances"],
+    FilterLogEvents: ["logs:FilterLogEvents"],
+    GetMetricData: ["cloudwatch:GetMetricData"],
     DescribeContainerInstances: ["ecs:DescribeContainerInstances"],
     DescribeNetworkInterfaces: ["ec2:DescribeNetworkInterfaces"],
     DescribeScalableTargets: ["application-autoscaling:DescribeScalableTargets"],

@@ -221,9 +221,12 @@ def _of(ecs, responses, data):
     return _instances.get(arn, [])
 
 
+_REGISTERED_AT = time.time()
+
+
 def _list_container_instances(ecs, responses, data):
     """All instances of the cluster; the filter `ec2InstanceId == i-...` (or `in [...]`) of the cluster query language is understood."""
-    instances = _of(ecs, responses, data)
+    instances = [i for i in _of(ecs, responses, data) if data.get("status", i["status"]) == i["status"]]
     wanted = data.get("filter") or ""
     if "ec2InstanceId" in wanted:
         instances = [i for i in instances if i["ec2InstanceId"] in wanted.replace(",", " ").replace("[", " ").replace("]", " ").split()]
@@ -243,6 +246,7 @@ def _describe_container_instances(ecs, responses, data):
         here = [t for t in list(ecs._tasks.values()) if t.get("containerInstanceArn") == instance["containerInstanceArn"]]
         found.append({
             **instance,
+            "registeredAt": _REGISTERED_AT,
             "runningTasksCount": sum(t.get("lastStatus") == "RUNNING" for t in here),
             "pendingTasksCount": sum(t.get("lastStatus") == "PENDING" for t in here),
         })

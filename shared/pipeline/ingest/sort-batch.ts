@@ -2,11 +2,13 @@ import type { Alert } from "#shared/domain/alert.ts";
 import type { Policy } from "#shared/domain/policy.ts";
 import type { Sensor } from "#shared/domain/queue-entry.ts";
 import type { Registry } from "#shared/domain/registry.ts";
+import type { Sign } from "#shared/domain/sensor.ts";
 import { disagreement, type Origin, originOf } from "#shared/pipeline/ingest/accuse.ts";
 import { ageClass, similarText } from "#shared/pipeline/ingest/coalesce.ts";
 import { Counter } from "#shared/pipeline/ingest/counting.ts";
 import type { Kept } from "#shared/pipeline/ingest/kept.ts";
 import { Tally } from "#shared/pipeline/ingest/outcome.ts";
+import { Signs } from "#shared/pipeline/ingest/signs.ts";
 import { matchAlert } from "#shared/policy/match.ts";
 import { isLogEvent, type LogBatch, type LogEvent } from "#shared/wire/cloudwatch.ts";
 import { type Joined, Joiner, type Placed } from "#shared/wire/envelopes/join.ts";
@@ -44,6 +46,8 @@ export interface Sorted {
   /** Alerts of which the accuser is not verified. */
   readonly unregistered: number;
   readonly fragments: number;
+  /** Sensors of the cluster that these lines show alive. */
+  readonly signs: readonly Sign[];
 }
 
 export const POSSIBLE_EVASION = "possible evasion: a piece of an alert's line arrived without the rest";
@@ -64,6 +68,7 @@ class BatchSorter {
   readonly #similar = new Map<string, Similar>();
   readonly #kept: Kept[] = [];
   readonly #tally = new Tally();
+  readonly #signs: Signs | null;
   readonly #counter: Counter;
   #unregistered = 0;
   #fragments = 0;
@@ -74,6 +79,8 @@ class BatchSorter {
     this.#policy = policy;
     this.#counter = new Counter(policy);
     this.#nowMs = nowMs;
+    const heartbeat = origin.cluster?.heartbeat;
+    this.#signs = heartbeat === undefined ? null : new Signs(heartbeat);
   }
 
   sort(): Sorted {
@@ -97,6 +104,7 @@ class BatchSorter {
       tally: this.#tally,
       unregistered: this.#unregistered,
       fragments: this.#fragments,
+      signs: this.#signs?.all() ?? [],
     };
   }
 
@@ -140,13 +148,18 @@ class BatchSorter {
     }
     const because =
       this.#origin.because ?? (cluster === null ? null : disagreement(read.alert, cluster)) ?? spreadTarget(read.alert, pieces);
+    const sensor = record === null ? NO_SENSOR : readSensor(record);
+    // A heartbeat is one only where the accuser is verified: else it is a forged line, and told.
+    if (because === null && this.#signs?.heard(read.alert, sensor, events[0]?.timestamp ?? null) === "heartbeat") {
+      this.#tally.ignored("heartbeat", events.length);
+      return;
+    }
     const rules = matchAlert(this.#policy, read.alert);
     if (because !== null) this.#unregistered++;
     else if (rules.length === 0) {
       this.#tally.ignored("no policy rule matches", events.length);
       return;
     }
-    const sensor = record === null ? NO_SENSOR : readSensor(record);
     const first = events[0];
     const raw = events.length === 1 && first !== undefined ? first.message : candidate.source;
     this.#add(read.alert, first ?? null, raw, sensor, because, rules, because, events.length);

@@ -4,6 +4,7 @@ import type { Workload } from "#shared/domain/workload.ts";
 import type { AlertBody, IncidentBody } from "#shared/ledger/incident.ts";
 import { claimKey, orderKey } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
+import { escalationOf } from "#shared/pipeline/respond/escalation.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { readClaim } from "#shared/pipeline/respond/settle.ts";
 import type { Table, Write } from "#shared/ports/table.ts";
@@ -43,6 +44,7 @@ export async function orderWrites(
       by: null,
       decidedAtMs: null,
       sent: 0,
+      ...escalationOf(rule, policy),
       because: null,
       under: versionsOf({ policy, registry }),
       // Without people IAM cannot tell one human from two.

@@ -1,12 +1,15 @@
 import { actionKey, keyOf } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
+import type { Policy } from "#shared/domain/policy.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
 import { type Versions, versionsOf } from "#shared/domain/versions.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
+import { escalationItem, escalationKey, readEscalation } from "#shared/ledger/escalation.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { claimKey, receiptKey, topicOf } from "#shared/ledger/keys.ts";
 import { newNote } from "#shared/ledger/notes.ts";
+import { escalationOf } from "#shared/pipeline/respond/escalation.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Plan } from "#shared/playbooks/playbook.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
@@ -112,6 +115,7 @@ export async function settle(
       when: before === null ? { kind: "absent" } : { kind: "version", version: before.version },
     });
     writes.push(...(await outcomeNotes(settlement, table, nowMs, signal)), ...((await settlement.also?.()) ?? []));
+    writes.push(...(await escalationWrites(settlement, policy, table, nowMs, signal)));
     const result = await table.transact(writes, signal);
     if (result.ok) return true;
     if ((claim !== null || along !== undefined) && result.failed.includes(0)) return false;
@@ -143,6 +147,30 @@ async function outcomeNotes(
     if ((await table.get({ pk: item.pk, sk: item.sk }, signal)) === null) writes.push({ op: "put", item, when: { kind: "absent" } });
   }
   return writes;
+}
+
+/** An action that failed, or may not have happened, waits for somebody to answer: from its first telling on. */
+async function escalationWrites(
+  { receipt, incident, telling, claim }: Settlement,
+  policy: Policy | undefined,
+  table: Table,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<readonly Write[]> {
+  const { outcome, because, target } = receipt;
+  if (claim === null || telling === null || receipt.undoing === true || (outcome !== "failed" && outcome !== "unknown")) return [];
+  if (policy === undefined) return [];
+  const { escalation: steps } = escalationOf(claim.next.plan.occasion.rule, policy);
+  if (steps === undefined) return [];
+  const key = keyOfReceipt(receipt);
+  const before = await table.get(escalationKey(incident, target, key), signal);
+  if (before !== null && readEscalation(before).outcome === outcome) return [];
+  const item = escalationItem(
+    { incident, target, key, outcome, because, sinceMs: nowMs, steps, told: 0 },
+    (before?.version ?? 0) + 1,
+    nowMs,
+  );
+  return [{ op: "put", item, when: before === null ? { kind: "absent" } : { kind: "version", version: before.version } }];
 }
 
 /** The lease of a new owner. */

@@ -1,4 +1,4 @@
-import { describeNetworkInterfaces, describeSecurityGroups, type Form, modifyNetworkInterfaceAttribute } from "./ec2.ts";
+import { describeInstances, describeNetworkInterfaces, describeSecurityGroups, type Form, modifyNetworkInterfaceAttribute } from "./ec2.ts";
 import { describeContainerInstances, listContainerInstances, updateContainerInstancesState } from "./ecs-instances.ts";
 import { describeServices, describeTaskDefinition, getTaskProtection, updateService, updateTaskProtection } from "./ecs-services.ts";
 import { describeTasks, listTagsForResource, listTasks, stopTask, tagResource, untagResource } from "./ecs-tasks.ts";
@@ -62,6 +62,7 @@ export const QUERY_APIS: Readonly<Record<string, QueryApi>> = {
     xmlns: "http://ec2.amazonaws.com/doc/2016-11-15/",
     dialect: "ec2",
     actions: {
+      DescribeInstances: describeInstances,
       DescribeNetworkInterfaces: describeNetworkInterfaces,
       DescribeSecurityGroups: describeSecurityGroups,
       ModifyNetworkInterfaceAttribute: modifyNetworkInterfaceAttribute,

@@ -45,6 +45,17 @@ export function describeNetworkInterfaces(state: State, scope: Scope, form: Form
   };
 }
 
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html : by the filter `instance-id` only; all machines run. */
+export function describeInstances(state: State, _scope: Scope, form: Form): object {
+  if (form["Filter.1.Name"] !== "instance-id" || form["Filter.2.Name"] !== undefined)
+    throw notModelled("DescribeInstances but by the filter instance-id");
+  const wanted = numbered(form, "Filter.1.Value");
+  const there = [...state.instances.values()].flatMap(({ ec2InstanceId }) => ec2InstanceId ?? []);
+  const found = there.filter((id) => wanted.includes(id));
+  const one = (instanceId: string) => ({ instancesSet: [{ instanceId, instanceState: { code: 16, name: "running" } }] });
+  return { reservationSet: found.map(one) };
+}
+
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html */
 export function describeSecurityGroups(state: State, scope: Scope, form: Form): object {
   const ids = numbered(form, "GroupId");

@@ -92,6 +92,7 @@ function instanceOf(state: State, { arn, ec2InstanceId, status }: InstanceState)
     ec2InstanceId: ec2InstanceId ?? `mi-${arn.slice(-17)}`,
     status,
     agentConnected: reachable(state, arn),
+    registeredAt: new Date(0),
     runningTasksCount: count("RUNNING") + count("STOPPING"),
     pendingTasksCount: count("PENDING"),
     attributes: [],
