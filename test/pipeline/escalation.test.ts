@@ -37,11 +37,11 @@ async function begun(more: {
     }
   };
   const say = (verb: "approve" | "deny") => {
-    const { table, clock, telemetry, orders } = world.respondPorts();
+    const { table, clock, telemetry, orders, registry, switchParameter } = world.respondPorts();
     return operate(
       { verb, incident, action: null, target: null },
       iamActor("arn:aws:iam::111122223333:user/alice"),
-      { table, clock, telemetry, orders, registry: world.registry },
+      { table, clock, telemetry, orders, registry, switchParameter },
       signal,
     );
   };

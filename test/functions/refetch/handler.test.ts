@@ -5,7 +5,7 @@ import { FakeTable } from "../../fakes/table.ts";
 import { fakeIngestPorts } from "../../fixtures/ingest-ports.ts";
 import { context, deployedEnvironment } from "../deployed.ts";
 
-let restore = () => undefined as void;
+let restore: () => void = () => undefined;
 beforeAll(() => {
   restore = deployedEnvironment();
   process.env["UNREADABLE_BUCKET"] = "unreadable";
