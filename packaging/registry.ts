@@ -52,7 +52,13 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   });
   reportSources(lines, { account, region }, yaml, report);
   const home = { account, region, stage: deployment.stage };
-  const notifications = compileNotifications(source["notifications"] ?? [], home, yaml, report);
+  const notifications = compileNotifications(
+    source["notifications"] ?? [],
+    home,
+    clusters.map(({ name }) => name),
+    yaml,
+    report,
+  );
   return {
     registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],

@@ -13,7 +13,9 @@ export type ItemType =
   | "order"
   | "seen"
   | "container"
-  | "chore";
+  | "chore"
+  | "pace"
+  | "thread";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */
 export const KEEP_INCIDENT_S = 400 * 86_400;

@@ -70,7 +70,7 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   const leftovers = await lookForLeftovers(ports, signal);
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
-  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 }, closed, leftovers, troubles };
+  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0, folded: 0 }, closed, leftovers, troubles };
   telemetry.info("Swept", { due: due.length, ...report });
   return report;
 }

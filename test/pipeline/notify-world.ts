@@ -49,7 +49,13 @@ export class NotifyWorld {
     table: this.table,
     channel: this.channel,
     registry: REGISTRY,
-    clock: { now: () => this.nowMs, sleep: () => Promise.resolve() },
+    clock: {
+      now: () => this.nowMs,
+      sleep: (ms) => {
+        this.nowMs += ms;
+        return Promise.resolve();
+      },
+    },
     telemetry: {
       info: (...line) => this.logs.push(line),
       warn: (...line) => this.logs.push(line),
