@@ -80,14 +80,41 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "sts:AssumeRole",
   ],
   "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
-  notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
-  sweep: [...LOG, ...KEY, ...LEDGER, ...VERIFY, ...SECRETS, "eks:DescribeCluster", "sns:Publish", "sqs:SendMessage", "sts:AssumeRole"],
+  notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "events:PutEvents", "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
+  sweep: [
+    ...LOG,
+    ...KEY,
+    ...LEDGER,
+    ...VERIFY,
+    ...SECRETS,
+    "eks:DescribeCluster",
+    "events:PutEvents",
+    "sns:Publish",
+    "sqs:SendMessage",
+    "sts:AssumeRole",
+  ],
   operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage"],
 };
 
 describe("each function has a role of its own, with exactly the rights of its work", () => {
   test.each(FUNCTIONS)("%s", (key) => {
     expect([...new Set(allowed(of(key)))].sort()).toEqual([...new Set(expected[key])].sort());
+  });
+
+  test("a bus may be put on by who sends, and only when there is one; a bot's token is read by its name", () => {
+    const bot = { name: "bot", kind: "slack-bot", botTokenSecret: "ssm:/falco/bot", channelId: "C0123456789" } as const;
+    const { channels, system } = plan.registry.notifications;
+    const withChannels = (some: typeof channels) => ({
+      ...plan,
+      registry: { ...plan.registry, notifications: { channels: some, system } },
+    });
+    const quiet = withChannels(channels.filter(({ kind }) => kind !== "bus"));
+    for (const key of FUNCTIONS) {
+      const sends = key === "notify" || key === "sweep";
+      expect(allowed(of(key)).includes("events:PutEvents")).toBe(sends);
+      expect(allowed(of(key, quiet))).not.toContain("events:PutEvents");
+      expect(JSON.stringify(of(key, withChannels([bot]))).includes("parameter/falco/bot")).toBe(sends);
+    }
   });
 
   test("only Lambda may take the roles", () => {
@@ -175,6 +202,7 @@ test("every AWS call of the adapters is granted, and nothing is granted that nei
     ListTasks: ["ecs:ListTasks"],
     ModifyNetworkInterfaceAttribute: ["ec2:ModifyNetworkInterfaceAttribute"],
     Publish: ["sns:Publish"],
+    PutEvents: ["events:PutEvents"],
     PutObject: ["s3:PutObject"],
     PutRolePolicy: ["iam:PutRolePolicy"],
     Query: ["dynamodb:Query"],
