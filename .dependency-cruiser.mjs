@@ -20,10 +20,12 @@ export default {
     only("ledger", ["domain", "ports"]),
     only("notify", ["domain"]),
     only("ports", ["domain"]),
+    only("audit", ["domain", "ledger", "ports"]),
+    only("report", ["audit", "domain", "ledger", "notify", "ports"]),
     only("wire", ["domain"]),
     only("playbooks", ["domain", "policy", "ports"]),
     only("adapters", ["domain", "policy", "ports", "wire", "pipeline", "playbooks"]),
-    only("pipeline", ["domain", "policy", "ledger", "notify", "playbooks", "ports", "wire"]),
+    only("pipeline", ["audit", "report", "domain", "policy", "ledger", "notify", "playbooks", "ports", "wire"]),
     {
       name: "composition-in-live-files-only",
       severity: "error",

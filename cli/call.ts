@@ -2,8 +2,10 @@ import { createHash, createHmac } from "node:crypto";
 import { GetFunctionUrlConfigCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { messageOf } from "#shared/domain/error.ts";
+import type { ReportAnswer } from "#shared/pipeline/operate/report.ts";
 import type { Answer } from "#shared/pipeline/operate.ts";
 import { encodeRequest, type OperateRequest } from "#shared/wire/operate.ts";
+import { encodeReportRequest, type ReportRequest } from "#shared/wire/report.ts";
 
 /** The service cannot be found, reached or asked. `remedy`: what the person can do. */
 export class CallError extends Error {
@@ -36,10 +38,16 @@ export async function findUrl(stage: string, region: string | undefined): Promis
 }
 
 /** Sends one request, signed with the caller's own credentials: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html */
-export async function ask(url: string, request: OperateRequest, region: string | undefined): Promise<Answer> {
+export const ask = (url: string, request: OperateRequest, region: string | undefined): Promise<Answer> =>
+  post(url, encodeRequest(request), region);
+
+/** The same, for the report of an incident. */
+export const askReport = (url: string, request: ReportRequest, region: string | undefined): Promise<ReportAnswer> =>
+  post(url, encodeReportRequest(request), region);
+
+async function post<T>(url: string, body: string, region: string | undefined): Promise<T> {
   const { config } = client(region);
   const place = new URL(url);
-  const body = encodeRequest(request);
   try {
     const signer = new SignatureV4({ service: "lambda", region: config.region, credentials: config.credentials, sha256: Sha256 });
     const signed = await signer.sign({
@@ -53,7 +61,7 @@ export async function ask(url: string, request: OperateRequest, region: string |
       body,
     });
     const answer = await fetch(url, { method: "POST", headers: signed.headers, body, signal: AbortSignal.timeout(20_000) });
-    return await read(answer);
+    return await read<T>(answer);
   } catch (cause) {
     if (cause instanceof CallError) throw cause;
     throw new CallError(`the operate function cannot be asked: ${messageOf(cause)}`, "check the network and your AWS credentials", {
@@ -62,7 +70,7 @@ export async function ask(url: string, request: OperateRequest, region: string |
   }
 }
 
-async function read(answer: Response): Promise<Answer> {
+async function read<T>(answer: Response): Promise<T> {
   const text = await answer.text();
   if (answer.status === 403 && !text.includes("falco-responder/answer/1"))
     throw new CallError(
@@ -70,7 +78,7 @@ async function read(answer: Response): Promise<Answer> {
       "your principal needs lambda:InvokeFunctionUrl and lambda:InvokeFunction (via function URL) on the operate function: docs/permissions.md",
     );
   try {
-    const value = JSON.parse(text) as { readonly schema?: unknown } & Answer;
+    const value = JSON.parse(text) as { readonly schema?: unknown } & T;
     if (value.schema === "falco-responder/answer/1") return value;
   } catch {
     // Said below.

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { OperateRequest } from "#shared/wire/operate.ts";
 import { explain, printAnswer } from "./answer.ts";
 import { ask, CallError, findUrl } from "./call.ts";
+import { addReport } from "./report.ts";
 
 interface Options {
   readonly stage: string;
@@ -82,5 +83,7 @@ async function go(verb: OperateRequest["verb"], incident: string, options: Optio
     process.exitCode = UNREACHABLE;
   }
 }
+
+addReport(program.command("incidents").description("Look at incidents."), incidentId);
 
 await program.parseAsync();

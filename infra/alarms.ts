@@ -55,6 +55,17 @@ const own: readonly Watch[] = [
     metric: [OWN, "Leftovers", { service: "sweep" }],
     periodSeconds: 3_600,
   },
+  {
+    name: "ledger-items-removed",
+    says: "Somebody deleted items of the ledger that this service never deletes: audit's log names them. Who it was says CloudTrail, if data events of the table are on.",
+    metric: [OWN, "LedgerItemsRemoved", { service: "audit" }],
+  },
+  {
+    name: "audit-repaired",
+    says: "Sweep found items of an incident that the record of proof did not have, and recorded them as they were then: look why audit missed them (its errors, audit-dead).",
+    metric: [OWN, "AuditRepaired", { service: "sweep" }],
+    periodSeconds: 3_600,
+  },
   ...(["notify", "sweep"] as const).map(
     (service): Watch => ({
       name: `${service}-notification-failed`,
@@ -65,7 +76,7 @@ const own: readonly Watch[] = [
 ];
 
 const queues: readonly Watch[] = [
-  ...["AlertsEcsDead", "AlertsKubernetesDead", "AlertsWideDead", "NotifyDead"].map(
+  ...["AlertsEcsDead", "AlertsKubernetesDead", "AlertsWideDead", "NotifyDead", "AuditDead"].map(
     (queue): Watch => ({
       name: kebab(queue),
       says: "A message could not be handled and waits in the dead-letter queue with its reason.",
@@ -114,6 +125,13 @@ const asynchronous: readonly Watch[] = [
     metric: ["AWS/Lambda", "IteratorAge", { FunctionName: functionName("notify") }],
     statistic: "Maximum",
     above: 300_000,
+  },
+  {
+    name: "audit-behind",
+    says: "The record of proof is more than an hour behind the ledger. After 24 hours the stream forgets, and sweep can only record what items say by then.",
+    metric: ["AWS/Lambda", "IteratorAge", { FunctionName: functionName("audit") }],
+    statistic: "Maximum",
+    above: 3_600_000,
   },
   {
     name: "sweep-silent",

@@ -1,5 +1,5 @@
 /** The functions of serverless.yml, in its order. */
-export const FUNCTIONS = ["ingest", "respond-ecs", "respond-kubernetes", "respond-wide", "notify", "sweep", "operate"] as const;
+export const FUNCTIONS = ["ingest", "respond-ecs", "respond-kubernetes", "respond-wide", "notify", "sweep", "operate", "audit"] as const;
 export type FunctionKey = (typeof FUNCTIONS)[number];
 
 /** Value of an intrinsic function or a literal, as it stands in a CloudFormation template. */

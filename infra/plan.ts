@@ -28,6 +28,9 @@ export interface DeployOptions {
   /** Days under Object Lock (governance). */
   readonly evidenceRetentionDays: number;
   readonly evidenceExpiryDays: number;
+  /** Days under Object Lock (compliance): nobody shortens it for what is written. */
+  readonly auditRetentionDays: number;
+  readonly auditExpiryDays: number;
   readonly unreadableRetentionDays: number;
   readonly tracing: boolean;
   /** Address for alarms; null: people subscribe by themselves. */

@@ -54,6 +54,17 @@ const ledger = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"];
 export const keepLedger: Statement = allow("KeepLedger", ledger, att("Ledger", "Arn"));
 /** A claim checks the kill switch beside what it writes. */
 export const claimInLedger: Statement = allow("ClaimInLedger", ["dynamodb:ConditionCheckItem", ...ledger], att("Ledger", "Arn"));
+/** The item of the kill switch is people's, by operate: no function that reads what attackers write may set it, whatever its code does. */
+export const neverTheSwitch: Statement = {
+  Sid: "NeverTheSwitch",
+  Effect: "Deny",
+  Action: ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+  Resource: att("Ledger", "Arn"),
+  Condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+};
+/** One parameter by its name; nobody of ours may write it. */
+export const readSwitch = (name: string): Statement =>
+  allow("ReadSwitch", ["ssm:GetParameter"], arn("ssm", `parameter/${name.replace(/^\//, "")}`));
 export const findDue: Statement = allow("FindDue", ["dynamodb:Query"], sub(`\${Ledger.Arn}/index/due`));
 export const readStream: Statement = allow(
   "WokenByStream",
@@ -71,6 +82,29 @@ export const send = (...queues: readonly string[]): Statement =>
   );
 export const receive = (queue: string): Statement =>
   allow("Receive", ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], att(queue, "Arn"));
+
+/** Records of the ledger's index: audit can neither read nor touch an incident, a claim or the switch. */
+export const indexRecord: Statement = allow(
+  "IndexOfTheRecord",
+  ["dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query"],
+  att("Ledger", "Arn"),
+  {
+    "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
+    Null: { "dynamodb:LeadingKeys": "false" },
+  },
+);
+/** Sweep keeps what the stream lost, and its index. */
+export const indexMissing: Statement = allow("IndexOfTheRecord", ["dynamodb:BatchWriteItem"], att("Ledger", "Arn"), {
+  "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
+  Null: { "dynamodb:LeadingKeys": "false" },
+});
+/** To say which objects are still what they were. Nothing lists them. */
+export const readKept = (...buckets: readonly string[]): Statement =>
+  allow(
+    "ReadWhatWasKept",
+    ["s3:GetObject"],
+    buckets.map((bucket) => sub(`\${${bucket}.Arn}/*`)),
+  );
 
 export const put = (bucket: string): Statement => allow(`Keep${bucket}`, ["s3:PutObject"], sub(`\${${bucket}.Arn}/*`));
 /** An on-failure destination on S3 is written with the function's role: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */

@@ -12,26 +12,45 @@ import {
   count,
   failedTo,
   findDue,
+  indexMissing,
+  indexRecord,
   inline,
   keepLedger,
   listStreams,
+  neverTheSwitch,
   ownLog,
   ownTopic,
   publish,
   put,
   putEvents,
+  readKept,
   readSecrets,
   readStream,
+  readSwitch,
   receive,
   type Statement,
   send,
   trace,
   useKey,
 } from "./rights.ts";
+import { switchName } from "./switch.ts";
 
 /** One role per function: exactly what its work needs (docs/permissions.md says why for each right). */
 export const roles = (plan: DeployPlan): Resources =>
-  Object.fromEntries(FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...attached(key, plan)])]));
+  Object.fromEntries(
+    FUNCTIONS.map((key) => [roleId(key), role(key, [ownLog(key), ...rights[key](plan), ...switched(key, plan), ...attached(key, plan)])]),
+  );
+
+/** By these people set the kill switch; all others that write the ledger are kept from it. */
+const SETS_THE_SWITCH: readonly string[] = ["operate", "chatops"];
+/** Ingest may write nothing but counts. */
+const ONLY_COUNTS: readonly string[] = ["ingest"];
+const READS_THE_SWITCH: readonly string[] = ["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate", "chatops"];
+
+const switched = (key: FunctionKey, plan: DeployPlan): readonly Statement[] => [
+  ...(READS_THE_SWITCH.includes(key) ? [readSwitch(switchName(plan))] : []),
+  ...(SETS_THE_SWITCH.includes(key) || ONLY_COUNTS.includes(key) ? [] : [neverTheSwitch]),
+];
 
 /** What the service behind the function does with its role. */
 const attached = (key: FunctionKey, { deploy }: DeployPlan): readonly Statement[] => [
@@ -110,10 +129,12 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   sweep: (plan) => [
     keepLedger,
     findDue,
+    indexMissing,
+    put("Audit"),
     send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
     publish(topics(plan.registry)),
     ...putEvents(buses(plan.registry)),
-    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm"]),
+    useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm", "s3"]),
     ...onClusters(rightsToLook, plan),
     ...describeEks(ownRole(plan.registry.clusters)),
     ...readSecrets([...slackSecrets(plan.registry), ...accessSecrets(plan.registry.clusters)]),
@@ -121,7 +142,15 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
   ],
 
   // Writes down what a person decides, and hands it to the lane that may do it.
-  operate: () => [keepLedger, send("AlertsEcs", "AlertsKubernetes", "AlertsWide"), useKey(["dynamodb", "sqs"])],
+  operate: () => [
+    keepLedger,
+    send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
+    readKept("Audit", "Evidence"),
+    useKey(["dynamodb", "sqs", "s3"]),
+  ],
+
+  // Sees every change of the ledger, and writes what nobody can take back: it reads nothing else, and is asked by nobody.
+  audit: () => [indexRecord, readStream, listStreams, put("Audit"), send("AuditDead"), useKey(["dynamodb", "sqs", "s3"])],
 };
 
 /** The stack may have a long name, which CloudFormation cuts in those of its roles: the second pattern stands for them. */

@@ -6,6 +6,7 @@ import { ownLogs } from "./own-logs.ts";
 import type { DeployPlan, Parameters } from "./plan.ts";
 import { roleOutputs, roles } from "./roles.ts";
 import { sources } from "./sources.ts";
+import { switchParameter } from "./switch.ts";
 
 /**
  * The part of the template that follows from `falco-responder.yml`; the rest is infra/cloudformation/*.yml.
@@ -24,7 +25,15 @@ export function template(
     }
   }
   return {
-    Resources: { ...ownLogs(plan), ...roles(plan), ...accessEntries(plan), ...sources(plan), ...invocation(plan), ...alarms(plan) },
+    Resources: {
+      ...ownLogs(plan),
+      ...switchParameter(plan),
+      ...roles(plan),
+      ...accessEntries(plan),
+      ...sources(plan),
+      ...invocation(plan),
+      ...alarms(plan),
+    },
     Outputs: roleOutputs(plan),
     extensions: ofFunctions(plan),
   };

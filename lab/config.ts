@@ -71,7 +71,7 @@ export function writeConfig(into: string, emulator: Pick<Emulator, "region" | "a
     policy: relative(into, config.policy),
     clusters,
     notifications: (config.channels ?? (["sns", "slack"] as const)).map((kind) => channels[kind]),
-    deploy: { logRetentionDays: 1, evidenceRetentionDays: 1, evidenceExpiryDays: 2, unreadableRetentionDays: 2 },
+    deploy: { logRetentionDays: 1, evidenceRetentionDays: 1, evidenceExpiryDays: 2, auditRetentionDays: 1, unreadableRetentionDays: 2 },
   };
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
   return file;

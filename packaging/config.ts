@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { basename, dirname, relative, resolve } from "node:path";
 import type { Policy, PolicyAction } from "#shared/domain/policy.ts";
 import type { Registry } from "#shared/domain/registry.ts";
@@ -34,7 +35,8 @@ export function loadConfig(path: string, deployment: Deployment): Loaded {
   if (!read.ok) return { ok: false, problems: read.problems };
   const wrong = checkSchema("config", read.yaml);
   if (wrong.length > 0) return { ok: false, problems: wrong };
-  const { registry, logGroups, accessEntries, deploy, accountOpen, problems } = compileRegistry(read.yaml, deployment);
+  const { logGroups, accessEntries, deploy, accountOpen, problems, ...compiled } = compileRegistry(read.yaml, deployment);
+  const registry: Registry = { ...compiled.registry, version: versionOf(compiled.registry) };
   const source = read.yaml.value as { readonly policy: string; readonly falcoRules?: readonly string[] };
   const own = readUserRules(source.falcoRules ?? [], dirname(file), read.yaml);
   const policy = loadPolicySource(resolve(dirname(file), source.policy), read.yaml, {
@@ -77,3 +79,6 @@ function shownAs(file: string): string {
   const short = relative(process.cwd(), file);
   return short.startsWith("..") ? file : short;
 }
+
+/** As of the policy: what records name it by. */
+const versionOf = (registry: Registry): string => createHash("sha256").update(JSON.stringify(registry)).digest("hex").slice(0, 12);

@@ -5,6 +5,7 @@ import { readRegex } from "#shared/policy/pattern.ts";
 import { compileTest, globProblem, regexProblem } from "./condition.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
+import { compileThreshold } from "./threshold.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
 
 type Keyed = { readonly [key: string]: Plain };
@@ -40,7 +41,10 @@ const SOURCES = ["syscall", "k8s_audit", "aws_cloudtrail", "github", "okta", "gc
 /** Compiles the match of one rule. Nothing that is written may drop out: a clause that is lost would match more, not less. */
 export function compileMatch(source: Keyed, path: Path, yaml: YamlFile, known: RuleNames, report: (problem: Problem) => void): Match {
   const at = (key: string): Path => [...path, key];
-  if (source["matchAll"] !== undefined && Object.keys(source).length > 1) {
+  const clauses = Object.keys(source).filter((key) => key !== "threshold");
+  if (clauses.length === 0)
+    report(yaml.problem(at("threshold"), "a threshold alone would count every alert", "name other clauses, or write matchAll: true"));
+  if (source["matchAll"] !== undefined && clauses.length > 1) {
     report(yaml.problem(at("matchAll"), "matchAll beside other clauses contradicts them", "remove one or the other"));
   }
   const rule = source["rule"] === undefined ? undefined : list(source["rule"]);
@@ -70,6 +74,9 @@ export function compileMatch(source: Keyed, path: Path, yaml: YamlFile, known: R
     ...(sources === undefined ? {} : { source: sources }),
     ...(fields === undefined ? {} : { fields }),
     ...(workload === undefined ? {} : { workload }),
+    ...(source["threshold"] === undefined
+      ? {}
+      : { threshold: compileThreshold(source["threshold"] as Keyed, at("threshold"), yaml, report) }),
   };
 }
 

@@ -17,6 +17,7 @@ import { compileMatch, RuleNames } from "./match.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
 import { indexRules } from "./rule-index.ts";
+import { seconds } from "./seconds.ts";
 import type { Path, Plain, YamlFile } from "./yaml-file.ts";
 
 type Keyed = { readonly [key: string]: Plain };
@@ -198,11 +199,6 @@ function recurrenceOf(source: Keyed, path: Path, yaml: YamlFile, report: (proble
   };
 }
 
-function seconds(text: Plain | undefined): number | null {
-  const found = /^(\d+)(s|m|h)$/.exec(String(text));
-  return found === null ? null : Number(found[1]) * (found[2] === "s" ? 1 : found[2] === "m" ? 60 : 3_600);
-}
-
 /** Protected also by a policy that says nothing of it: who leaves `protect` out must not lose the cluster's own organs, or ours. */
 const ORGANS = ["falco", "falco-responder*", "falcosidekick*", "fluent-bit", "fluentbit", "log-router", "log_router"] as const;
 export const ALWAYS: Pick<Protect, "namespaces" | "services" | "families" | "priorityClasses" | "labels"> = {
@@ -234,4 +230,5 @@ const budgetsOf = (source: Keyed): Policy["budgets"] => ({
   owner: (source["owner"] as number | undefined) ?? PRESET_BUDGETS.owner,
   cluster: (source["cluster"] as number | undefined) ?? PRESET_BUDGETS.cluster,
   fleet: (source["fleet"] as number | undefined) ?? PRESET_BUDGETS.fleet,
+  ...(source["replicas"] === undefined ? {} : { replicasPercent: Number(String(source["replicas"]).replace("%", "")) }),
 });

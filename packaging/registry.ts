@@ -1,3 +1,4 @@
+import type { Mode } from "#shared/domain/policy.ts";
 import type { Cluster, ClusterKind, Registry } from "#shared/domain/registry.ts";
 import { byIam } from "../infra/api-servers.ts";
 import type { DeployOptions, LogGroupPlan } from "../infra/plan.ts";
@@ -59,12 +60,22 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
     yaml,
     report,
   );
+  const deploy = (source["deploy"] ?? {}) as Keyed;
+  const switchParameter = String(deploy["switchParameter"] ?? `/falco-responder/${deployment.stage}/switch`);
   return {
-    registry: { schema: "falco-responder/registry/1", account, region, stage: deployment.stage, clusters, notifications },
+    registry: {
+      schema: "falco-responder/registry/1",
+      account,
+      region,
+      stage: deployment.stage,
+      switchParameter,
+      clusters,
+      notifications,
+    },
     logGroups: [...new Map(lines.map(({ name, create }) => [name, { name, create }])).values()],
     accessEntries: [...new Set(entries)],
     accountOpen: deployment.account === null && (source["account"] ?? "auto") === "auto",
-    deploy: deployOf((source["deploy"] ?? {}) as Keyed, yaml, report),
+    deploy: deployOf(deploy, yaml, report),
     problems,
   };
 }
@@ -98,6 +109,7 @@ function compileCluster(source: Keyed, account: string, region: string): Cluster
     access: accessOf(source),
     roleArn: source["role"] === undefined ? null : String(source["role"]),
     externalId: source["externalId"] === undefined ? null : String(source["externalId"]),
+    ...(source["mode"] === undefined ? {} : { mode: source["mode"] as Mode }),
     ...(source["taskRoles"] === undefined ? {} : { taskRoles: texts(source["taskRoles"]) }),
     ...(source["taskLogGroups"] === undefined ? {} : { taskLogGroups: texts(source["taskLogGroups"]) }),
   };
@@ -151,6 +163,7 @@ function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => v
   const number = (key: string, preset: number): number => Number(source[key] ?? preset);
   const evidenceRetentionDays = number("evidenceRetentionDays", 90);
   const evidenceExpiryDays = number("evidenceExpiryDays", Math.max(400, evidenceRetentionDays + 1));
+  const auditRetentionDays = number("auditRetentionDays", 400);
   if (evidenceExpiryDays <= evidenceRetentionDays) {
     report(
       yaml.problem(
@@ -164,6 +177,9 @@ function deployOf(source: Keyed, yaml: YamlFile, report: (problem: Problem) => v
     logRetentionDays: number("logRetentionDays", 30),
     evidenceRetentionDays,
     evidenceExpiryDays,
+    auditRetentionDays,
+    // A lock of whole days ends within the day.
+    auditExpiryDays: auditRetentionDays + 1,
     unreadableRetentionDays: number("unreadableRetentionDays", 90),
     tracing: source["tracing"] === true,
     alarmEmail: source["alarmEmail"] === undefined ? null : String(source["alarmEmail"]),

@@ -15,9 +15,11 @@ export function indexRules(matches: readonly Match[]): RuleIndex {
       else positions.push(position);
     }
   });
+  const counting = matches.flatMap(({ threshold }, position) => (threshold === undefined ? [] : [position]));
   return {
     exact: Object.fromEntries(exact),
     patterns: [...patterns].map(([pattern, rules]) => ({ pattern, rules })),
     any,
+    ...(counting.length === 0 ? {} : { counting }),
   };
 }

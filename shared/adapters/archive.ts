@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
-import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { askAws } from "#shared/adapters/aws-error.ts";
-import type { Archive } from "#shared/ports/archive.ts";
+import type { Archive, ArchiveReader } from "#shared/ports/archive.ts";
 
 /** Another write of the same key at the same moment: S3 asks to try again. */
 const ATTEMPTS = 4;
@@ -41,5 +41,19 @@ export function s3Archive(bucket: string, client: S3Client = s3Client()): Archiv
     },
   };
 }
+
+/** A bucket that is read by key. */
+export const s3Reader = (bucket: string, client: S3Client = s3Client()): ArchiveReader => ({
+  get: (key, abortSignal) =>
+    askAws("S3 GetObject", async () => {
+      try {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), { abortSignal });
+        return Body === undefined ? null : await Body.transformToByteArray();
+      } catch (thrown) {
+        if (named(thrown, "NoSuchKey") || named(thrown, "AccessDenied")) return null;
+        throw thrown;
+      }
+    }),
+});
 
 const named = (thrown: unknown, name: string): boolean => thrown instanceof Error && thrown.name === name;

@@ -6,6 +6,7 @@ import { readCompiled } from "#shared/adapters/compiled.ts";
 import { deadLetterQueue, redelivery, sqsClient } from "#shared/adapters/dead-letters.ts";
 import { dynamodbTable } from "#shared/adapters/dynamodb-table.ts";
 import { sqsOrders } from "#shared/adapters/orders.ts";
+import { ssmSwitch } from "#shared/adapters/switch-parameter.ts";
 import { liveTelemetry } from "#shared/adapters/telemetry.ts";
 import type { Lane } from "#shared/domain/action.ts";
 import { PipelineError } from "#shared/domain/error.ts";
@@ -34,6 +35,7 @@ export function liveRespondPorts(env: NodeJS.ProcessEnv, lane: Lane, openers: Pa
     telemetry: liveTelemetry(`respond-${lane}`),
     policy,
     registry,
+    switchParameter: ssmSwitch(setting(env, "SWITCH_PARAMETER")),
     sightings: new Sightings(),
     newId: randomUUID,
   };

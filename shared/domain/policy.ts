@@ -42,6 +42,8 @@ export interface Budgets {
   readonly cluster: number;
   readonly fleet: number;
   readonly owner: number;
+  /** Percent of an owner's replicas that may be acted on within the window; absent: not asked. */
+  readonly replicasPercent?: number;
 }
 
 /** An owner whose replacement offends again and again: stopping it once more does not help. */
@@ -74,6 +76,16 @@ export interface Match {
   readonly source?: readonly string[];
   readonly fields?: readonly FieldCondition[];
   readonly workload?: readonly WorkloadCondition[];
+  readonly threshold?: Threshold;
+}
+
+/** Holds once so many alerts for which all other clauses hold are there within the window, of those that `by` does not tell apart. */
+export interface Threshold {
+  /** 2 to 100. */
+  readonly count: number;
+  readonly windowSeconds: number;
+  /** container, owner, cluster, or the name of an output field. */
+  readonly by: readonly string[];
 }
 
 /**
@@ -116,4 +128,6 @@ export interface RuleIndex {
   readonly exact: Readonly<Record<string, readonly number[]>>;
   readonly patterns: readonly { readonly pattern: string; readonly rules: readonly number[] }[];
   readonly any: readonly number[];
+  /** Those that count alerts (`match.threshold`); absent: none does. */
+  readonly counting?: readonly number[];
 }

@@ -13,6 +13,8 @@ export interface QueueEntry {
   readonly policyVersion: string;
   /** Similar alerts (same cluster, container, rule, priority, policy rules) in this batch, this one included. */
   readonly count: number;
+  /** When they happened, ms, ascending, the newest 100; only where a policy rule counts alerts (`match.threshold`). */
+  readonly times?: readonly number[];
   /** `COUNT#<similar>` in the ledger holds the true counts of all batches: messages of one minute are one for the queue. */
   readonly similar?: string;
   /** Identity of the batch, the same when CloudWatch or Lambda delivers it again. */
@@ -30,6 +32,8 @@ export interface Accuser {
   readonly logGroup: string;
   readonly logStream: string;
   readonly eventId: string;
+  /** CloudWatch's time of the event, ms since the epoch: with it and the id the raw line is found again. Absent: read by an earlier version. */
+  readonly eventTimeMs?: number;
   readonly verified: boolean;
   /** Why not, in words for a person; null when verified. */
   readonly because: string | null;

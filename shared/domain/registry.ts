@@ -1,13 +1,18 @@
+import type { Mode } from "#shared/domain/policy.ts";
 import type { Priority } from "#shared/domain/priority.ts";
 
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
 export interface Registry {
   readonly schema: "falco-responder/registry/1";
+  /** 12 hex of the SHA-256 of the compiled content; absent: packaged before it was given. */
+  readonly version?: string;
   /** AWS account of this deployment. */
   readonly account: string;
   readonly region: string;
   /** Stage of this deployment, for the commands that people are told. */
   readonly stage?: string;
+  /** Name of the SSM parameter that is half of the kill switch (`run`, `pause`), for the commands that people are told. */
+  readonly switchParameter?: string;
   readonly clusters: readonly Cluster[];
   readonly notifications: Notifications;
 }
@@ -30,6 +35,8 @@ export interface Cluster {
   /** Role to assume in the cluster's account; null = the function's own role. */
   readonly roleArn: string | null;
   readonly externalId: string | null;
+  /** The most that is done in this cluster, whatever the policy says; absent: no narrowing. */
+  readonly mode?: Mode;
   /** ecs only: names of task roles (globs) whose sessions may be revoked. */
   readonly taskRoles?: readonly string[];
   /** ecs only: log groups (globs) from which lines of the offender are kept as evidence. */

@@ -1,5 +1,6 @@
 import type { ActionName } from "#shared/domain/action.ts";
 import type { Evidence, Outcome, Receipt } from "#shared/domain/receipt.ts";
+import type { Versions } from "#shared/domain/versions.ts";
 
 /**
  * undone: it was done, and its former state is there again. executing: one invocation has the lease and may act. requested: accepted, waiting to be seen in the world. done, failed, refused: final.
@@ -41,6 +42,8 @@ export interface ClaimBody<P> {
   /** What preparing found, stored before anything is touched: undo restores it. Absent: not prepared. */
   readonly kept?: Readonly<Record<string, string>>;
   readonly remarks?: readonly string[];
+  /** What it was claimed under. */
+  readonly under?: Versions;
 }
 
 /** Longer than an invocation acts and verifies; after it anyone may look at the world and go on. */

@@ -2,6 +2,7 @@ import type { Alert } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import type { Accuser } from "#shared/domain/queue-entry.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
+import type { Versions } from "#shared/domain/versions.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 
 /** Body of SUBJECT / CURRENT: the incident that alerts of the subject belong to now. */
@@ -55,11 +56,18 @@ export interface AlertBody {
   /** Channels to tell. */
   readonly channels: readonly string[];
   readonly decidedAtMs: number;
+  /** When ingest read it. */
+  readonly receivedMs?: number;
+  /** What it was decided under. */
+  readonly under?: Versions;
+  /** What thresholds of matching rules said: "rule ..: counted, 5 of 5 within 300 s". */
+  readonly counted?: readonly string[];
 }
 
 /** Body of INCIDENT / RECEIPT#. */
 export interface ReceiptBody {
   readonly receipt: Receipt;
+  readonly under?: Versions;
 }
 
 /** Body of SEEN / RECORD. */

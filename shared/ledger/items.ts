@@ -15,7 +15,9 @@ export type ItemType =
   | "container"
   | "chore"
   | "pace"
-  | "thread";
+  | "thread"
+  | "audit"
+  | "threshold";
 
 /** Kept after the last write: incidents and what belongs to them, 400 days; helpers for repeated deliveries, 8 days. Seconds. */
 export const KEEP_INCIDENT_S = 400 * 86_400;

@@ -73,8 +73,15 @@ export const orderKey = (incident: string, verb: string, uid: string, key: strin
 /** `scope`: `fleet`, `cluster/<name>`, `owner/<hash>`, or `recurrence/<subject>` and `ladder/<subject>`. */
 export const budgetKey = (scope: string): Key => ({ pk: `BUDGET#${scope}`, sk: "WINDOW" });
 
-/** The kill switch: while it says `paused`, no claim succeeds. */
+/** The kill switch of the fleet: while it says `paused`, no claim succeeds. All of it: shared/ledger/switch.ts. */
 export const SWITCH: Key = { pk: "SWITCH", sk: "FLEET" };
+
+/** What a pause has held, so that whoever resumes is told of it. */
+export const HELD_PK = "HELD";
+export const heldKey = (incident: string, uid: string, key: string): Key => ({ pk: HELD_PK, sk: `${incident}#${uid}#${key}` });
+
+/** Alerts of one policy rule that are counted together. */
+export const thresholdKey = (group: string): Key => ({ pk: `THRESHOLD#${group}`, sk: "WINDOW" });
 
 /** When sweep last did what nothing wakes it for, such as searching a cluster. */
 export const choreKey = (chore: string, about: string): Key => ({ pk: `CHORE#${chore}`, sk: about });
@@ -82,3 +89,12 @@ export const choreKey = (chore: string, about: string): Key => ({ pk: `CHORE#${c
 /** Counts of similar alerts, written by ingest before queueing. */
 export const countPk = (similar: string): string => `COUNT#${similar}`;
 export const countKey = (similar: string, batch: string): Key => ({ pk: countPk(similar), sk: `BATCH#${batch}` });
+
+/** The index of the record of proof: which objects of the audit bucket hold what of an incident. */
+export const auditPk = (incident: string): string => `AUDIT#${incident}`;
+export const auditKey = (incident: string, object: string): Key => ({ pk: auditPk(incident), sk: object });
+/** By the hour in which they were written, for that hour's digest. */
+export const auditHourPk = (hour: string): string => `AUDIT#HOUR#${hour}`;
+export const auditHourKey = (hour: string, object: string): Key => ({ pk: auditHourPk(hour), sk: object });
+/** The last digest. */
+export const DIGEST: Key = { pk: "AUDIT#DIGEST", sk: "LAST" };

@@ -1,5 +1,6 @@
 import type { Lane } from "#shared/domain/action.ts";
 import type { PolicyAction } from "#shared/domain/policy.ts";
+import type { Versions } from "#shared/domain/versions.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { orderKey } from "#shared/ledger/keys.ts";
 import type { Item } from "#shared/ports/table.ts";
@@ -37,6 +38,8 @@ export interface OrderBody {
   readonly sent: number;
   /** What became of it. */
   readonly because: string | null;
+  /** What it was asked under; absent: a person began it. */
+  readonly under?: Versions;
 }
 
 /** The message normally arrives at once: sweep looks when it did not. */

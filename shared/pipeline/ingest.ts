@@ -3,7 +3,7 @@ import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import { countKey } from "#shared/ledger/keys.ts";
 import { accuserOf } from "#shared/pipeline/ingest/accuse.ts";
-import { dedupOf, groupOf, shortHash } from "#shared/pipeline/ingest/coalesce.ts";
+import { dedupOf, dedupOfBatch, groupOf, shortHash } from "#shared/pipeline/ingest/coalesce.ts";
 import { keptInvocation, keptObject } from "#shared/pipeline/ingest/kept.ts";
 import type { IngestReport } from "#shared/pipeline/ingest/outcome.ts";
 import { mayBeLarge, shrink, tooLarge } from "#shared/pipeline/ingest/shrink.ts";
@@ -84,18 +84,19 @@ function outgoingOf(
   clusterHash: string | null,
   large: { readonly key: string; readonly body: string }[],
 ): OutgoingEntry {
-  const { alert, because, rules, tell: reason, sensor, alerts, eventId, raw } = similar;
+  const { alert, because, rules, tell: reason, sensor, alerts, times, eventId, eventTimeMs, raw } = similar;
   const cluster = origin.cluster?.name ?? null;
   const key = shortHash(similar.text);
   let entry: QueueEntry = {
     schema: "falco-responder/queue-entry/1",
     alert,
     cluster,
-    accuser: accuserOf(batch, eventId, because),
+    accuser: accuserOf(batch, eventId, eventTimeMs, because),
     sensor,
     rules: rules.map((position) => policy.rules[position]?.name ?? ""),
     policyVersion: policy.version,
     count: alerts,
+    ...(times === null ? {} : { times: times.sort((a, b) => a - b).slice(-MOST_TIMES) }),
     similar: key,
     batch: id,
     receivedMs: nowMs,
@@ -107,8 +108,16 @@ function outgoingOf(
     large.push(whole);
     entry = shrink(entry, whole.key);
   }
-  return { lane: laneOf(origin.cluster?.kind), entry, group: groupOf(clusterHash, alert), dedup: dedupOf(key, nowMs) };
+  return {
+    lane: laneOf(origin.cluster?.kind),
+    entry,
+    group: groupOf(clusterHash, alert),
+    dedup: times === null ? dedupOf(key, nowMs) : dedupOfBatch(key, id),
+  };
 }
+
+/** No threshold is higher. */
+const MOST_TIMES = 100;
 
 /** Lines that no cluster is registered for are only told: any responder can. */
 const laneOf = (kind: string | undefined): AlertLane => (kind === "eks" || kind === "kubernetes" ? "kubernetes" : "ecs");

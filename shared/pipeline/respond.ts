@@ -8,11 +8,12 @@ import type { ContainerBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { containerKey } from "#shared/ledger/keys.ts";
 import { type Acted, act } from "#shared/pipeline/respond/act.ts";
-import { judge, type Verdict } from "#shared/pipeline/respond/judge.ts";
+import { judge } from "#shared/pipeline/respond/judge.ts";
 import { carryOrder } from "#shared/pipeline/respond/orders.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { type Aftermath, type Recorded, record, recorded, recordedIn } from "#shared/pipeline/respond/record.ts";
 import { readClaim } from "#shared/pipeline/respond/settle.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 import { decodeOrder } from "#shared/wire/order.ts";
 import { decodeEntry } from "#shared/wire/queue-entry.ts";
 
@@ -25,9 +26,12 @@ export interface Message {
   readonly receiveCount: number;
 }
 
-/** hopeless: in the dead-letter queue with its reason. ignored: no policy rule matches the workload. recorded: in the ledger. */
+/**
+ * hopeless: in the dead-letter queue with its reason. ignored: no policy rule matches the workload. counted: towards a threshold that is not
+ * reached. recorded: in the ledger.
+ */
 export type Responded =
-  | { readonly kind: "hopeless" | "ignored"; readonly because: string }
+  | { readonly kind: "hopeless" | "ignored" | "counted"; readonly because: string }
   | {
       readonly kind: "recorded";
       readonly incident: string;
@@ -54,7 +58,13 @@ export async function respond(message: Message, ports: RespondPorts, signal: Abo
   let known = earlier;
   if (known === null) {
     const verdict = await judge(entry, message.receiveCount, ports, signal);
-    if (verdict === null) {
+    if (verdict.entry === null && verdict.counted.length > 0) {
+      const because = verdict.counted.join("; ");
+      telemetry.count("Counted", entry.count);
+      telemetry.info("Alert counted towards a threshold", { alert: entry.alert.id, batch: entry.batch, because });
+      return { kind: "counted", because };
+    }
+    if (verdict.entry === null) {
       telemetry.count("Ignored", entry.count, { because: "workload" });
       return { kind: "ignored", because: "no policy rule matches the alert and its workload" };
     }

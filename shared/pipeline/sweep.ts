@@ -6,7 +6,10 @@ import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { closeIncident } from "#shared/pipeline/sweep/close-incident.ts";
 import { lookForLeftovers } from "#shared/pipeline/sweep/leftovers.ts";
 import { lookAtOrder } from "#shared/pipeline/sweep/order.ts";
+import { lookAtRecord } from "#shared/pipeline/sweep/record.ts";
+import { tellSwitch } from "#shared/pipeline/sweep/switch.ts";
 import { verifyLate } from "#shared/pipeline/sweep/verify-late.ts";
+import type { Archive } from "#shared/ports/archive.ts";
 import type { Orders } from "#shared/ports/orders.ts";
 import type { Item } from "#shared/ports/table.ts";
 
@@ -15,6 +18,8 @@ export interface SweepPorts extends ClaimPorts, NotifyPorts {
   readonly orders: Orders;
   /** A new id at each call: who holds a lease. */
   readonly newId: () => string;
+  /** The audit bucket, for what the stream lost; absent: nothing is compared. */
+  readonly audit?: Archive;
 }
 
 export interface SweepReport {
@@ -26,6 +31,8 @@ export interface SweepReport {
   readonly closed: number;
   /** What bears our marks in the clusters that were searched now, and no action stands for. */
   readonly leftovers: number;
+  /** Changes of the kill switch, and reminders of a pause, that were told. */
+  readonly switched: number;
   /** Items that could not be worked on: they stay due. */
   readonly troubles: number;
 }
@@ -52,6 +59,9 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
     telemetry.error("Sweep could not work on an item; it stays due", { pk: item.pk, sk: item.sk, because: messageOf(thrown) });
   };
 
+  // First: what it owes is sent by the next run, or by notify at once.
+  const switched = await tellOfSwitch(ports, signal);
+  if (switched === null) troubles++;
   const sending = sendNotes(ofType("note"), ports, signal);
   await each(ofType("claim"), signal, trouble, async (item) => {
     const became = await verifyLate(item, ports, signal);
@@ -65,12 +75,21 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   // Last: it reads whole incidents, and nobody waits for it.
   await each(ofType("incident"), signal, trouble, async (item) => {
     if (await closeIncident(item, ports, signal)) closed++;
+    else await lookAtRecord(item, ports, signal);
   });
   const notes = await sending;
   const leftovers = await lookForLeftovers(ports, signal);
   if (notes === null) troubles++;
   telemetry.count("SweepTroubles", troubles);
-  const report = { claims, orders, notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0, folded: 0 }, closed, leftovers, troubles };
+  const report = {
+    claims,
+    orders,
+    notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0, folded: 0 },
+    closed,
+    leftovers,
+    switched: switched ?? 0,
+    troubles,
+  };
   telemetry.info("Swept", { due: due.length, ...report });
   return report;
 }
@@ -105,4 +124,13 @@ async function each(
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, queue.length) }, worker));
+}
+
+async function tellOfSwitch(ports: SweepPorts, signal: AbortSignal): Promise<number | null> {
+  try {
+    return await tellSwitch(ports, signal);
+  } catch (thrown) {
+    ports.telemetry.error("Sweep could not look at the kill switch", { because: messageOf(thrown) });
+    return null;
+  }
 }

@@ -1,10 +1,11 @@
 import { ACTION_FACTS, actionKey, byOrder, fits, WIDENS } from "#shared/domain/action.ts";
 import { type Alert, AUDIT } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
-import { type Mode, type Param, type Params, type PolicyAction, type PolicyRule, stricter } from "#shared/domain/policy.ts";
+import type { Mode, Param, Params, PolicyAction, PolicyRule } from "#shared/domain/policy.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import { GUARDS, type Question, targetOf } from "#shared/policy/guards.ts";
 import { type ClusterFacts, matchWorkload } from "#shared/policy/match-workload.ts";
+import { type Modes, modesOf, strictest } from "#shared/policy/modes.ts";
 import { remoteOf } from "#shared/policy/remote.ts";
 
 export interface DecideInput extends Question {
@@ -19,13 +20,21 @@ export interface DecideInput extends Question {
 export function decide(input: DecideInput): readonly Decision[] {
   const rules = matchingRules(input);
   const objection = GUARDS.map((guard) => guard(input)).find((because) => because !== null) ?? null;
-  return unite(input.policy.mode, rules, input).map(({ action, rule, rules: names, because }): Decision => {
+  return unite(rules, input).map(({ action, modes, rule, rules: names, because }): Decision => {
     const doubt = objection ?? because;
     if (doubt !== null) return { kind: "hold", action: action.action, rule, because: doubt };
-    const reason = `${names.length === 1 ? "rule" : "rules"} ${names.map((name) => `"${name}"`).join(", ")}, mode ${action.mode}`;
-    if (action.mode === "enforce") return { kind: "act", action, rule, because: reason };
-    return { kind: action.mode === "approve" ? "await-approval" : "would-act", action, rule, because: reason };
+    const reason = `${names.length === 1 ? "rule" : "rules"} ${names.map((name) => `"${name}"`).join(", ")}, mode ${modes.mode}`;
+    return decided(modes, action, rule, reason);
   });
+}
+
+/** The decision that a mode makes of an action which nothing objects to. */
+export function decided({ mode, enforcing }: Modes, wanted: PolicyAction, rule: string, because: string): Decision {
+  const action = { ...wanted, mode };
+  if (mode === "enforce") return { kind: "act", action, rule, because };
+  if (mode === "approve") return { kind: "await-approval", action, rule, because };
+  if (enforcing === "enforce") return { kind: "would-act", action, rule, because };
+  return { kind: "would-act", action, rule, because: `${because}; enforcing, it would ask a person first`, would: "ask" };
 }
 
 /**
@@ -56,6 +65,7 @@ function aimed(action: PolicyAction, alert: Alert): PolicyAction {
 
 interface United {
   readonly action: PolicyAction;
+  readonly modes: Modes;
   /** The first rule that wants it. */
   readonly rule: string;
   readonly rules: readonly string[];
@@ -63,7 +73,7 @@ interface United {
   readonly because: string | null;
 }
 
-function unite(policyMode: Mode, rules: readonly PolicyRule[], { entry, cluster, resolution }: DecideInput): readonly United[] {
+function unite(rules: readonly PolicyRule[], { entry, policy, cluster, resolution }: DecideInput): readonly United[] {
   const kind = targetOf(resolution)?.kind ?? (cluster === null ? null : kindMeant(entry.alert, cluster));
   const united = new Map<string, United>();
   for (const rule of rules) {
@@ -71,10 +81,10 @@ function unite(policyMode: Mode, rules: readonly PolicyRule[], { entry, cluster,
     const fitting = rule.actions.filter(({ action }) => kind === null || fits(action, kind));
     for (const named of fitting.length > 0 ? fitting : rule.actions) {
       const action = aimed(named, entry.alert);
-      const wanted = { ...action, mode: stricter(mostOf(action), stricter(policyMode, stricter(rule.mode, action.mode))) };
+      const modes = modesOf(policy.mode, cluster?.mode, rule.mode, action.mode, mostOf(action));
       const because = fitting.length > 0 ? null : `${action.action} does not fit a ${kind ?? "target of unknown kind"}`;
       const key = actionKey(action.action, action.params);
-      united.set(key, merge(united.get(key), { action: wanted, rule: rule.name, rules: [rule.name], because }));
+      united.set(key, merge(united.get(key), { action, modes, rule: rule.name, rules: [rule.name], because }));
     }
   }
   return [...united.values()].sort((a, b) => byOrder(a.action.action, b.action.action));
@@ -92,10 +102,11 @@ function merge(first: United | undefined, second: United): United {
     rule: first.rule,
     rules: [...new Set([...first.rules, ...second.rules])],
     because: first.because ?? second.because,
+    modes: strictest(first.modes, second.modes),
     action: {
       action: first.action.action,
       params: mergeParams(first.action.params, second.action.params),
-      mode: stricter(first.action.mode, second.action.mode),
+      mode: first.action.mode,
       evidence: EVIDENCE[Math.max(...evidence)] ?? "required",
     },
   };

@@ -4,7 +4,7 @@ import type { Workload } from "#shared/domain/workload.ts";
 import { type ValueTest, valueTest } from "#shared/policy/test-value.ts";
 
 /** What the registry knows of the workload's cluster. */
-export type ClusterFacts = Pick<Cluster, "name" | "kind" | "account" | "region"> & Partial<Pick<Cluster, "roleArn">>;
+export type ClusterFacts = Pick<Cluster, "name" | "kind" | "account" | "region"> & Partial<Pick<Cluster, "roleArn" | "mode">>;
 
 export type WorkloadMatch = { readonly ok: true } | { readonly ok: false; readonly because: string };
 

@@ -1,7 +1,9 @@
 import { ACTION_FACTS, actionKey, byOrder, fits } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
-import { type Mode, type PolicyAction, type Recurrence, stricter } from "#shared/domain/policy.ts";
+import type { PolicyAction, Recurrence } from "#shared/domain/policy.ts";
 import type { Workload } from "#shared/domain/workload.ts";
+import { decided } from "#shared/policy/decide.ts";
+import { type Modes, modesOf, strictest } from "#shared/policy/modes.ts";
 
 /** What was done to the targets of one owner for one policy rule. Times in ms since the epoch. */
 export interface RecurrenceState {
@@ -16,7 +18,7 @@ const NEXT_STEP_MS = 5 * 60_000;
 
 export interface Escalation {
   readonly decisions: readonly Decision[];
-  /** The climbs as they become; null: no step was taken, the last one stands. */
+  /** The climbs as they become; null: no step was taken, the last one stands. What is only observed climbs nowhere. */
   readonly climbs: RecurrenceState["climbs"] | null;
 }
 
@@ -28,9 +30,9 @@ export function escalate(
   decisions: readonly Decision[],
   { times, windowSeconds, ladder: whole }: Recurrence,
   state: RecurrenceState,
-  about: { readonly workload: Workload; readonly rule: string; readonly mode: Mode; readonly nowMs: number },
+  about: { readonly workload: Workload; readonly rule: string; readonly modes: Modes; readonly nowMs: number },
 ): Escalation | null {
-  const { workload, rule, mode, nowMs } = about;
+  const { workload, rule, modes, nowMs } = about;
   // One ladder for all kinds of clusters: steps of another kind are not this target's.
   const ladder = whole.filter((step) => step === null || fits(step.action, workload.kind));
   const sinceMs = nowMs - windowSeconds * 1_000;
@@ -47,18 +49,24 @@ export function escalate(
   const held = decisions.map(
     (decision): Decision => (isStop(decision) ? { kind: "hold", action: decision.action.action, rule: decision.rule, because } : decision),
   );
-  if (step === null) return { decisions: held, climbs };
+  const climbed = decisions.some((decision) => decision.kind === "act" && isStop(decision)) ? climbs : null;
+  if (step === null) return { decisions: held, climbs: climbed };
   // What a rule allows only with a yes, or not at all, the ladder does not do without.
   const there = decisions.find((decision) => decision.kind !== "hold" && keyOf(decision) === keyOfAction(step));
-  const allowed = there === undefined || there.kind === "hold" ? step.mode : stricter(step.mode, there.action.mode);
-  const action = { ...step, mode: stricter(mode, allowed) };
-  const kind = action.mode === "enforce" ? "act" : action.mode === "approve" ? "await-approval" : "would-act";
+  const allowed = strictest(modesOf(step.mode), there === undefined ? modesOf() : modesIn(there));
+  const next = decided(strictest(modes, allowed), step, rule, because);
   const rest = held.filter((decision) => keyOf(decision) !== keyOfAction(step));
-  return { decisions: [...rest, { kind, action, rule, because } as const].sort((a, b) => byOrder(nameOf(a), nameOf(b))), climbs };
+  return { decisions: [...rest, next].sort((a, b) => byOrder(nameOf(a), nameOf(b))), climbs: climbed };
 }
 
-const isStop = (decision: Decision): decision is Extract<Decision, { readonly kind: "act" }> =>
-  decision.kind === "act" && ACTION_FACTS[decision.action.action].stops;
+/** Also what would be one if somebody did not only observe. */
+export const isStop = (decision: Decision): decision is Extract<Decision, { readonly kind: "act" | "would-act" }> =>
+  (decision.kind === "act" || (decision.kind === "would-act" && decision.would !== "ask")) && ACTION_FACTS[decision.action.action].stops;
+
+function modesIn(decision: Decision): Modes {
+  if (decision.kind === "would-act") return { mode: "observe", enforcing: decision.would === "ask" ? "approve" : "enforce" };
+  return modesOf(decision.kind === "await-approval" ? "approve" : "enforce");
+}
 
 const nameOf = ({ action }: Decision) => (typeof action === "string" ? action : action.action);
 const keyOf = ({ action }: Decision) => (typeof action === "string" ? action : keyOfAction(action));

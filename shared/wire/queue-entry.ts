@@ -69,6 +69,7 @@ const ACCUSER: readonly (readonly [string, Holds])[] = [
   ["logGroup", text],
   ["logStream", text],
   ["eventId", text],
+  ["eventTimeMs", (value) => value === undefined || number(value)],
   ["verified", flag],
   ["because", orNull(text)],
 ];
@@ -86,6 +87,7 @@ const ENTRY: readonly (readonly [string, Holds])[] = [
   ["rules", texts],
   ["policyVersion", text],
   ["count", (value) => Number.isSafeInteger(value) && Number(value) >= 1],
+  ["times", (value) => value === undefined || (Array.isArray(value) && value.length > 0 && value.every(number))],
   ["similar", (value) => value === undefined || text(value)],
   ["batch", text],
   ["receivedMs", number],

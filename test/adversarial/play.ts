@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import type { Lane } from "#shared/domain/action.ts";
+import { iamActor } from "#shared/domain/actor.ts";
 import type { Fields } from "#shared/domain/alert.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
@@ -86,7 +87,7 @@ class Scene<Target, Self extends Stage<Target, Self>> implements Acts<Target, Se
     const incident = this.incident();
     const answer = await operate(
       { verb, incident, action: null, target: null, ...more },
-      ALICE,
+      iamActor(ALICE),
       { table, clock, telemetry, orders },
       signal,
     );

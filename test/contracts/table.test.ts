@@ -6,6 +6,7 @@ import { metaKey } from "#shared/ledger/keys.ts";
 import { respond } from "#shared/pipeline/respond.ts";
 import { sweep } from "#shared/pipeline/sweep.ts";
 import { policyOf, shellRule, taskEntry, World } from "../fakes/world.ts";
+import { atOnce } from "../pipeline/at-once.ts";
 import { makeLedger } from "./ledger-table.ts";
 import { tableSuite } from "./table.suite.ts";
 
@@ -25,6 +26,20 @@ describe.skipIf(endpoint === undefined)("with AWS_ENDPOINT_URL set to the emulat
   });
 
   tableSuite("DynamoDB", () => ledger(name));
+
+  test("50 responders at the same moment spend no more than an owner's budget, in claims of the same ledger", async () => {
+    const budgets = { windowSeconds: 600, owner: 5, cluster: 1_000, fleet: 1_000 };
+    const world = new World(policyOf([shellRule], { budgets }));
+    await ledger(`${name}-budget`);
+    const tasks = world.ecs.service("web", { family: "web", instance: world.ecs.instance("i-1"), tags: {}, desired: 50 });
+    const bodies = tasks.map((task) =>
+      JSON.stringify(taskEntry(world, { taskArn: task.taskArn, containerId: task.containers[0]?.runtimeId ?? "" })),
+    );
+    const acted = await atOnce(bodies, () => ({ ...world.respondPorts(), table: dynamodbTable(`${name}-budget`) }));
+    expect(acted.filter((one) => one === "done")).toHaveLength(5);
+    expect(acted.filter((one) => one === "held")).toHaveLength(45);
+    expect([...world.ecs.stopped.values()].reduce((sum, count) => sum + count, 0)).toBe(5);
+  });
 
   test("alerts about many tasks of one service at the same time: each stopped once, one incident, all told", async () => {
     const world = new World(policyOf([shellRule], { budgets: { windowSeconds: 600, cluster: 1_000, fleet: 1_000, owner: 1_000 } }));

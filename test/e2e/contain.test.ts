@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { OrderBody } from "#shared/ledger/order.ts";
+import type { IncidentReport } from "#shared/report/report.ts";
 import { falcoLine, fireLensFlat } from "../../lab/falco.ts";
 import {
   type Aws as AwsClients,
@@ -318,6 +319,35 @@ test("what was done is taken back by the same tool: the service's count and scal
   });
   const shown = await responder("show", incident);
   expect(shown).toMatchObject({ code: 0, out: expect.stringContaining("ecs:stop-task") });
+});
+
+test("the incident is reported from the syscall to the undo, and all that was kept is what it was", async () => {
+  const incident = (await ledger()).incidents.find(({ rule }) => rule === "everything that contains a task")?.incident ?? "";
+  const report = await waitFor(
+    "the record has all of the incident",
+    async () => {
+      const { code, out } = await responder("incidents", "report", incident, "--format", "json", "--verify");
+      const given = JSON.parse(out) as IncidentReport;
+      return code === 0 && given.record.notRecorded.length === 0 ? given : null;
+    },
+    { deadlineMs: 60_000 },
+  );
+  expect(new Set(report.record.verified?.map(({ what, result }) => `${what} ${result}`))).toEqual(
+    new Set(["audit matches", "item matches", "evidence matches"]),
+  );
+  expect(report.policies).toContainEqual(
+    expect.objectContaining({ rule: expect.objectContaining({ name: "everything that contains a task" }) }),
+  );
+  expect(report.alerts[0]?.accuser).toMatchObject({ verified: true, eventAt: expect.stringMatching(/^2/) });
+  expect(report.questions.some(({ by }) => by?.includes("alice"))).toBe(true);
+  const markdown = await responder("incidents", "report", incident);
+  expect(markdown).toMatchObject({ code: 0, out: expect.stringContaining("Undoing of `ecs:scale-service-to-zero`: done") });
+  // The schedule's own call, which is an hour away here.
+  const digest = await fetch(`${emulator.endpoint}/2015-03-31/functions/${deployment.stack}-audit/invocations`, {
+    method: "POST",
+    body: "{}",
+  });
+  expect([digest.ok, digest.headers.has("x-amz-function-error")]).toEqual([true, false]);
 });
 
 test("half a day later the revocation ends by itself, and sweep confirms what is still to be seen of the rest", async () => {

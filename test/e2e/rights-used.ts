@@ -60,10 +60,19 @@ const ON_ITS_BEHALF: readonly { readonly actions: readonly string[]; readonly of
   },
   {
     actions: ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"],
-    of: ["notify"],
+    of: ["notify", "audit"],
     because: "the event source mapping reads the stream with the function's role",
   },
-  { actions: ["sqs:SendMessage"], of: ["notify"], because: "the event source mapping leaves what notify cannot take in its dead letters" },
+  {
+    actions: ["sqs:SendMessage"],
+    of: ["notify", "audit"],
+    because: "the event source mapping leaves what they cannot take in their dead letters",
+  },
+  {
+    actions: ["dynamodb:BatchWriteItem", "s3:PutObject"],
+    of: ["sweep"],
+    because: "it records what the stream lost, and in these runs the stream loses nothing (test/audit plays it)",
+  },
   { actions: ["s3:ListBucket"], of: ["ingest"], because: "Lambda looks at the bucket before it keeps a batch that failed there" },
 ];
 

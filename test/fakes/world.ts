@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Lane } from "#shared/domain/action.ts";
 import type { Alert } from "#shared/domain/alert.ts";
 import { PipelineError } from "#shared/domain/error.ts";
@@ -9,6 +10,7 @@ import type { RespondPorts } from "#shared/pipeline/respond.ts";
 import type { SweepPorts } from "#shared/pipeline/sweep.ts";
 import type { OutgoingMessage } from "#shared/ports/channel.ts";
 import type { Clock } from "#shared/ports/clock.ts";
+import type { ParameterSays } from "#shared/ports/switch.ts";
 import type { Telemetry } from "#shared/ports/telemetry.ts";
 import { ecsCluster, entry, kubeCluster, NOW } from "../playbooks/builders.ts";
 import { FakeAws } from "./aws.ts";
@@ -67,6 +69,8 @@ export class World {
   readonly messages: OutgoingMessage[] = [];
   readonly counts = new Map<string, number>();
   evidenceBroken = false;
+  /** What the switch's parameter says. */
+  parameter: ParameterSays = { says: "run" };
   /** What sleeping takes beside the world's own time: real time, where a part of the world is real. */
   pass: (ms: number) => Promise<void> = () => Promise.resolve();
   registry = registry;
@@ -111,8 +115,8 @@ export class World {
       evidence: {
         put: (key, body) => {
           if (this.evidenceBroken) return Promise.reject(new PipelineError("aws_denied", "no bucket"));
-          this.evidence.set(key, body);
-          return Promise.resolve({ sha256: "0".repeat(64) });
+          this.evidence.set(key, String(body));
+          return Promise.resolve({ sha256: hash("sha256", body, "hex") });
         },
       },
       deadLetters: {
@@ -132,19 +136,20 @@ export class World {
       telemetry: this.telemetry,
       policy: this.policy,
       registry: this.registry,
+      switchParameter: { read: () => Promise.resolve(this.parameter) },
       newId: () => `owner-${++this.#ids}`,
     };
   }
 
   sweepPorts(): SweepPorts {
-    const { table, access, clock, telemetry, newId, orders } = this.respondPorts();
+    const { table, access, clock, telemetry, newId, orders, switchParameter } = this.respondPorts();
     const channel = {
       send: (message: OutgoingMessage) => {
         this.messages.push(message);
         return Promise.resolve({ kind: "sent", reference: null } as const);
       },
     };
-    return { table, access, clock, telemetry, registry: this.registry, policy: this.policy, newId, channel, orders };
+    return { table, access, clock, telemetry, registry: this.registry, policy: this.policy, newId, channel, orders, switchParameter };
   }
 
   /** Bodies of items of a type, as the ledger holds them. */

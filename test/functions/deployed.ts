@@ -20,6 +20,8 @@ export function deployedEnvironment(): () => void {
     QUEUE_KUBERNETES_URL: "https://sqs.eu-west-1.amazonaws.com/111122223333/alerts-kubernetes.fifo",
     QUEUE_WIDE_URL: "https://sqs.eu-west-1.amazonaws.com/111122223333/alerts-wide.fifo",
     EVIDENCE_BUCKET: "evidence",
+    AUDIT_BUCKET: "audit",
+    SWITCH_PARAMETER: "/falco-responder/test/switch",
     AWS_REGION: "eu-west-1",
     POWERTOOLS_DEV: "false",
   };

@@ -16,6 +16,8 @@ describe("alarms", () => {
     "FalcoResponder NotificationFailed",
     "FalcoResponder SweepTroubles",
     "FalcoResponder Leftovers",
+    "FalcoResponder LedgerItemsRemoved",
+    "FalcoResponder AuditRepaired",
     "AWS/SQS ApproximateNumberOfMessagesVisible",
     "AWS/SQS ApproximateAgeOfOldestMessage",
     "AWS/Lambda Errors",
@@ -65,6 +67,8 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     liveTelemetry("ingest").count("UnregisteredAccuser", 1);
     liveTelemetry("sweep").count("SweepTroubles", 1);
     liveTelemetry("sweep").count("Leftovers", 1);
+    liveTelemetry("sweep").count("AuditRepaired", 1);
+    liveTelemetry("audit").count("LedgerItemsRemoved", 1);
     for (const service of ["notify", "sweep"]) liveTelemetry(service).count("NotificationFailed", 1);`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
@@ -87,7 +91,7 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     });
   expect(awaited.toSorted()).toEqual(written.toSorted());
 
-  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts", "sweep/leftovers.ts"]
+  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts", "sweep/leftovers.ts", "sweep/record.ts", "audit.ts"]
     .map((file) => readFileSync(`shared/pipeline/${file}`, "utf8"))
     .join("\n");
   for (const name of new Set(awaited.map((text) => text.split(" ")[1]))) expect(pipeline).toContain(`.count("${name}"`);

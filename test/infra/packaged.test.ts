@@ -49,7 +49,7 @@ describe("functions", () => {
       const { Variables } = properties(functionId(key))["Environment"] as { readonly Variables: Readonly<Record<string, unknown>> };
       for (const [name, value] of Object.entries(Variables)) {
         if (name.startsWith("POWERTOOLS_")) expect(value).toEqual(expect.stringMatching(/^[\w-]+$/));
-        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence)/) });
+        else expect(value).toEqual({ Ref: expect.stringMatching(/^(Ledger|Alerts|Unreadable|Evidence|Audit|SwitchParameter$)/) });
       }
     }
   });
@@ -79,7 +79,7 @@ describe("functions", () => {
       expect(mapping.Properties["FunctionResponseTypes"]).toEqual(["ReportBatchItemFailures"]);
       expect(mapping.Properties["FilterCriteria"] === undefined).toBe(mapping.Properties["StartingPosition"] === undefined);
     }
-    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(4);
+    expect(ofType(service.template, "AWS::Lambda::EventSourceMapping")).toHaveLength(5);
   });
 
   test("a batch that ingest cannot take is tried twice more and then kept", () => {
@@ -145,14 +145,15 @@ describe("encryption", () => {
     for (const [id, { Properties }] of ofType(service.template, "AWS::SNS::Topic")) expect(Properties["KmsMasterKeyId"], id).toEqual(key);
     for (const functionKey of FUNCTIONS) expect(properties(logGroupId(functionKey))["KmsKeyId"]).toEqual(key);
     expect(properties("Ledger")["SSESpecification"]).toMatchObject({ SSEEnabled: true, KMSMasterKeyId: key });
-    for (const bucket of ["Unreadable", "Evidence"])
+    for (const bucket of ["Unreadable", "Evidence", "Audit"])
       expect(JSON.stringify(properties(bucket)["BucketEncryption"])).toContain(JSON.stringify(key));
   });
 });
 
 describe("what must survive", () => {
   test("ledger and buckets outlive the stack; the ledger can be restored to any second", () => {
-    for (const id of ["Ledger", "Unreadable", "Evidence", "Key"]) expect(service.template.Resources[id]?.DeletionPolicy, id).toBe("Retain");
+    for (const id of ["Ledger", "Unreadable", "Evidence", "Audit", "Key"])
+      expect(service.template.Resources[id]?.DeletionPolicy, id).toBe("Retain");
     expect(properties("Ledger")).toMatchObject({
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       TimeToLiveSpecification: { AttributeName: "expires", Enabled: true },
@@ -172,6 +173,36 @@ describe("what must survive", () => {
       },
     });
     expect(JSON.stringify(properties("Evidence")["ObjectLockConfiguration"])).toContain("GOVERNANCE");
+  });
+
+  test("the record of proof is locked for all, root included, for as long as the file says, and only its recorders write it", () => {
+    expect(properties("Audit")).toMatchObject({
+      ObjectLockEnabled: true,
+      VersioningConfiguration: { Status: "Enabled" },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    });
+    const { Rule } = properties("Audit")["ObjectLockConfiguration"] as { readonly Rule: { readonly DefaultRetention: object } };
+    expect(Rule.DefaultRetention).toMatchObject({ Mode: "COMPLIANCE" });
+    const { DefaultRetention } = Rule as { readonly DefaultRetention: { readonly Days: unknown } };
+    const { Rules } = properties("Audit")["LifecycleConfiguration"] as {
+      readonly Rules: readonly { readonly ExpirationInDays: unknown }[];
+    };
+    expect(Number(Rules[0]?.ExpirationInDays)).toBeGreaterThan(Number(DefaultRetention.Days));
+    const { PolicyDocument } = properties("AuditPolicy") as { readonly PolicyDocument: { readonly Statement: readonly object[] } };
+    expect(PolicyDocument.Statement).toContainEqual(
+      expect.objectContaining({
+        Effect: "Deny",
+        Action: "s3:PutObject",
+        Condition: {
+          ArnNotEquals: { "aws:PrincipalArn": ["audit", "sweep"].map((key) => ({ "Fn::GetAtt": [roleId(key as FunctionKey), "Arn"] })) },
+        },
+      }),
+    );
   });
 
   test("every lane has a dead-letter queue of its kind, and all are first in, first out per group", () => {
@@ -219,7 +250,10 @@ describe("one template for every stage", () => {
     const plain = (template: Template, stage: string) =>
       Object.entries(template.Resources)
         .filter(([, { Type }]) => Type !== "AWS::Lambda::Function")
-        .map(([id, resource]) => [id, JSON.stringify(resource).replaceAll(`falco-responder-${stage}`, "falco-responder-stage")]);
+        .map(([id, resource]) => [
+          id,
+          JSON.stringify(resource).replaceAll(new RegExp(`falco-responder([-/])${stage}`, "g"), "falco-responder$1stage"),
+        ]);
     expect(plain(lab, "lab")).toEqual(plain(service.template, "prod"));
   });
 });

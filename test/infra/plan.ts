@@ -81,6 +81,8 @@ export const plan: DeployPlan = {
     logRetentionDays: 30,
     evidenceRetentionDays: 90,
     evidenceExpiryDays: 365,
+    auditRetentionDays: 400,
+    auditExpiryDays: 401,
     unreadableRetentionDays: 90,
     tracing: false,
     alarmEmail: null,

@@ -66,6 +66,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     ...CONTAIN_ECS,
     "lambda:InvokeFunction",
     "s3:PutObject",
+    "ssm:GetParameter",
     "sts:AssumeRole",
   ],
   "respond-kubernetes": [
@@ -79,7 +80,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "s3:PutObject",
     "sts:AssumeRole",
   ],
-  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "sts:AssumeRole"],
+  "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "ssm:GetParameter", "sts:AssumeRole"],
   notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "events:PutEvents", "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
   sweep: [
     ...LOG,
@@ -87,13 +88,16 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     ...LEDGER,
     ...VERIFY,
     ...SECRETS,
+    "dynamodb:BatchWriteItem",
     "eks:DescribeCluster",
     "events:PutEvents",
+    "s3:PutObject",
     "sns:Publish",
     "sqs:SendMessage",
     "sts:AssumeRole",
   ],
-  operate: [...LOG, ...KEY, ...LEDGER, "sqs:SendMessage"],
+  operate: [...LOG, ...KEY, ...LEDGER, "s3:GetObject", "sqs:SendMessage", "ssm:GetParameter"],
+  audit: [...LOG, ...KEY, ...STREAM, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "s3:PutObject", "sqs:SendMessage"],
 };
 
 describe("each function has a role of its own, with exactly the rights of its work", () => {
@@ -164,6 +168,41 @@ describe("each function has a role of its own, with exactly the rights of its wo
     });
   });
 
+  test("audit touches nothing of the ledger but the index of the record, and sweep adds to that index only", () => {
+    const own = {
+      "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] },
+      Null: { "dynamodb:LeadingKeys": "false" },
+    };
+    const onItems = (key: FunctionKey) =>
+      of(key).filter(({ actions }) => actions.some((action) => /^dynamodb:(BatchWriteItem|GetItem|PutItem|Query)$/.test(action)));
+    expect(onItems("audit").map(({ condition }) => condition)).toEqual([own]);
+    expect(onItems("sweep").filter(({ actions }) => actions.includes("dynamodb:BatchWriteItem"))).toMatchObject([{ condition: own }]);
+  });
+
+  test("the record of proof is written by audit and sweep alone, and read by operate alone; nobody deletes, lists or unlocks anything", () => {
+    const may = (action: string) =>
+      FUNCTIONS.filter((key) =>
+        of(key).some(({ actions, resources }) => actions.includes(action) && JSON.stringify(resources).includes("Audit.Arn")),
+      );
+    expect(may("s3:PutObject")).toEqual(["sweep", "audit"]);
+    expect(may("s3:GetObject")).toEqual(["operate"]);
+    expect(all.flatMap(({ actions }) => actions).filter((action) => /^s3:(?!PutObject$|GetObject$|ListBucket$)/.test(action))).toEqual([]);
+  });
+
+  test("the kill switch: its parameter is read by who acts, looks or is asked, and written by nobody; its item is set by people alone", () => {
+    const parameter = `parameter/falco-responder/dev/switch`;
+    const readers = FUNCTIONS.filter((key) => of(key).some(({ resources }) => resources.some((arn) => arn.includes(parameter))));
+    expect(readers).toEqual(["respond-ecs", "respond-kubernetes", "respond-wide", "sweep", "operate"]);
+    expect(all.flatMap(({ actions }) => actions)).not.toContain("ssm:PutParameter");
+    const writers = FUNCTIONS.filter((key) => allowed(of(key)).includes("dynamodb:PutItem"));
+    const denied = FUNCTIONS.filter((key) => of(key).some(({ effect, sid }) => effect === "Deny" && sid === "NeverTheSwitch"));
+    expect(writers.filter((key) => !denied.includes(key))).toEqual(["operate"]);
+    expect(of("sweep").find(({ sid }) => sid === "NeverTheSwitch")).toMatchObject({
+      actions: expect.arrayContaining(["dynamodb:PutItem"]),
+      condition: { "ForAnyValue:StringEquals": { "dynamodb:LeadingKeys": ["SWITCH"] } },
+    });
+  });
+
   test("the key is used only through the services that hold our data", () => {
     for (const statement of all.filter(({ actions }) => actions.some((action) => action.startsWith("kms:")))) {
       expect(JSON.stringify(statement.condition)).toContain("kms:ViaService");
@@ -191,6 +230,7 @@ test("every AWS call of the adapters is granted, and nothing is granted that nei
     DescribeTaskDefinition: ["ecs:DescribeTaskDefinition"],
     DescribeTasks: ["ecs:DescribeTasks"],
     Get: ["dynamodb:GetItem"],
+    GetObject: ["s3:GetObject"],
     GetLogEvents: ["logs:GetLogEvents"],
     GetParameter: ["ssm:GetParameter"],
     GetRole: ["iam:GetRole"],

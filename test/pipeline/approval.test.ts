@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { iamActor } from "#shared/domain/actor.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import type { ReceiptBody } from "#shared/ledger/incident.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
@@ -23,7 +24,7 @@ async function asked() {
   const { incident } = responded;
   const say = (verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}, by = ALICE) => {
     const { table, clock, telemetry, orders } = world.respondPorts();
-    return operate({ verb, incident, action: null, target: null, ...more }, by, { table, clock, telemetry, orders }, signal);
+    return operate({ verb, incident, action: null, target: null, ...more }, iamActor(by), { table, clock, telemetry, orders }, signal);
   };
   /** Delivers what lies in the lanes, once. */
   const deliver = async () => {

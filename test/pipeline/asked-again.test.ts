@@ -104,7 +104,10 @@ describe("a yes", () => {
     stage.world.table.seed({ ...SWITCH, type: "switch", version: 1, at: "", paused: true });
     expect(await stage.say("approve")).toMatchObject({ kind: "accepted" });
     await stage.deliver();
-    expect(await wait(120_000)).toHaveLength(1);
+    // Beside that everything is paused.
+    const heard = await wait(120_000);
+    expect(heard.filter((subject) => /Paused: nothing is acted on/.test(subject))).toHaveLength(1);
+    expect(heard).toHaveLength(2);
     expect(receiptsOf(stage.world)).toMatchObject([{ because: expect.stringContaining("kill switch") }]);
   });
 

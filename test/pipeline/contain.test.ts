@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type ACTIONS, byOrder } from "#shared/domain/action.ts";
+import { iamActor } from "#shared/domain/actor.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { PolicyAction } from "#shared/domain/policy.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
@@ -53,7 +54,12 @@ function stage(actions: readonly PolicyAction[]) {
   const say = async (verb: OperateRequest["verb"], action: string) => {
     const { table, clock, telemetry, orders } = world.respondPorts();
     const incident = String(world.table.ofType("incident")[0]?.pk).replace("INCIDENT#", "");
-    return await operate({ verb, incident, action, target: null }, "arn:aws:iam::1:user/a", { table, clock, telemetry, orders }, signal);
+    return await operate(
+      { verb, incident, action, target: null },
+      iamActor("arn:aws:iam::1:user/a"),
+      { table, clock, telemetry, orders },
+      signal,
+    );
   };
   const groups = () => network.own(MACHINE).find(({ id }) => id === eni.id)?.groups;
   return { world, task, send, lane, say, groups };

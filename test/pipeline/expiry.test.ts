@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PolicyAction } from "#shared/domain/policy.ts";
+import { iamActor } from "#shared/domain/actor.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
@@ -10,30 +10,11 @@ import { NETWORK_POLICY, NODE, POD } from "#shared/playbooks/kubernetes/kinds.ts
 import { QUARANTINE } from "#shared/playbooks/kubernetes/marks.ts";
 import { encodeOrder } from "#shared/wire/order.ts";
 import { podEntry, policyOf, shellRule, World } from "../fakes/world.ts";
+import { acting, done } from "./done.ts";
 
 const signal = new AbortController().signal;
 const HOUR = 3_600_000;
 const ALICE = "arn:aws:iam::111122223333:user/alice";
-
-const acting = (action: PolicyAction["action"], params: PolicyAction["params"]): PolicyAction => ({
-  action,
-  params,
-  mode: "enforce",
-  evidence: "none",
-});
-
-/** A pod of a Deployment of two, about which one alert came, and what was done has been seen done. */
-async function done(action: PolicyAction["action"], params: PolicyAction["params"] = {}) {
-  const world = new World(policyOf([{ ...shellRule, actions: [acting(action, params)] }]));
-  for (const name of ["node-1", "node-2"]) world.kubernetes.node(name);
-  const controller = world.kubernetes.deployment("web");
-  const pod = world.kubernetes.run({ controller, labels: { app: "web" } });
-  world.kubernetes.run({ controller, labels: { app: "web" }, node: "node-2" });
-  const entry = podEntry(world, { ...pod, containerId: pod.containers[0]?.id ?? "" });
-  await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
-  const [order] = world.bodies<OrderBody>("order");
-  return { world, pod, order };
-}
 
 /** Time passes, sweep runs each minute that counts, and lanes carry out what it sends. */
 async function passes(world: World, ms: number): Promise<void> {
@@ -94,7 +75,7 @@ describe("an isolation whose time is over", () => {
     expect(asked).toMatchObject({ state: "awaiting", key: "kubernetes:terminate", target: pod.uid });
     const { table, clock, telemetry, orders } = world.respondPorts();
     const request = { verb: "approve", incident: asked?.incident ?? "", action: null, target: null } as const;
-    expect(await operate(request, ALICE, { table, clock, telemetry, orders }, signal)).toMatchObject({ kind: "accepted" });
+    expect(await operate(request, iamActor(ALICE), { table, clock, telemetry, orders }, signal)).toMatchObject({ kind: "accepted" });
     await passes(world, 60_000);
     expect(quarantined(world, pod.uid)).toBeUndefined();
   });
@@ -131,7 +112,7 @@ describe("an isolation whose time is over", () => {
     await respond({ body: JSON.stringify(entry), receiveCount: 1 }, world.respondPorts(), signal);
     const { table, clock, telemetry, orders } = world.respondPorts();
     const [{ incident } = { incident: "" }] = world.bodies<IncidentBody>("incident");
-    await operate({ verb: "approve", incident, action: null, target: null }, ALICE, { table, clock, telemetry, orders }, signal);
+    await operate({ verb: "approve", incident, action: null, target: null }, iamActor(ALICE), { table, clock, telemetry, orders }, signal);
     await passes(world, 60_000);
     expect(receipts(world)).toMatchObject([{ action: "kubernetes:quarantine", outcome: "done" }]);
     await passes(world, 2 * HOUR);
@@ -144,7 +125,7 @@ describe("an isolation whose time is over", () => {
     const { table, clock, telemetry, orders } = world.respondPorts();
     await operate(
       { verb: "undo", incident: order?.incident ?? "", action: null, target: null },
-      ALICE,
+      iamActor(ALICE),
       { table, clock, telemetry, orders },
       signal,
     );
@@ -178,44 +159,5 @@ describe("a cordon whose time is over", () => {
     expect(unschedulable(world)).toBe(true);
     await passes(world, 30 * 60_000);
     expect(unschedulable(world)).toBe(false);
-  });
-});
-
-describe("what is left behind in a cluster", () => {
-  const left = async (world: World): Promise<number> => {
-    world.later(2 * HOUR);
-    return (await sweep(world.sweepPorts(), signal)).leftovers;
-  };
-
-  test("what an action stands for is none; what nothing stands for is found, counted and not touched", async () => {
-    const { world, pod } = await done("kubernetes:quarantine", { ...QUIET, expires_after: "700h" });
-    expect(await left(world)).toBe(0);
-    const policy = world.kubernetes.all(NETWORK_POLICY)[0];
-    if (policy === undefined) throw new Error("no policy");
-    world.kubernetes.put(NETWORK_POLICY, {
-      ...policy,
-      metadata: {
-        ...policy.metadata,
-        name: "falco-responder-old",
-        labels: { ...policy.metadata.labels, "falco-responder.io/target": "11111111-2222-4333-8444-555555555555" },
-      },
-    });
-    expect(await left(world)).toBe(1);
-    expect(world.kubernetes.all(NETWORK_POLICY)).toHaveLength(2);
-    expect(world.counts.get("Leftovers")).toBe(1);
-    expect(quarantined(world, pod.uid)).toBeDefined();
-  });
-
-  test("a node that bears our mark and no receipt is one; one with its receipt is not", async () => {
-    const { world } = await done("kubernetes:cordon");
-    expect(await left(world)).toBe(0);
-    world.kubernetes.node("node-3", { annotations: { "falco-responder.io/cordoned": "0123456789abcdef" } });
-    expect(await left(world)).toBe(1);
-  });
-
-  test("a cluster that cannot be asked costs the run nothing else", async () => {
-    const { world } = await done("kubernetes:cordon");
-    world.kubernetes.list = () => Promise.reject(new Error("away"));
-    expect(await left(world)).toBe(0);
   });
 });

@@ -4,6 +4,7 @@ import type { PolicyAction, Recurrence } from "#shared/domain/policy.ts";
 import type { AlertBody, IncidentBody } from "#shared/ledger/incident.ts";
 import type { OrderBody } from "#shared/ledger/order.ts";
 import { respond } from "#shared/pipeline/respond.ts";
+import { modesOf } from "#shared/policy/modes.ts";
 import { escalate } from "#shared/policy/recurrence.ts";
 import { policyOf, shellRule, taskEntry, World } from "../fakes/world.ts";
 import { TASK } from "../notify/views.ts";
@@ -52,7 +53,7 @@ test("one ladder serves tasks and pods: a step that is for the other kind is no 
   };
   const pods: PolicyAction = { action: "kubernetes:scale-to-zero", params: {}, mode: "approve", evidence: "best-effort" };
   const state = { stopsMs: [0, 0, 0], climbs: [{ atMs: 0, uid: "before" }] };
-  const about = { workload: TASK, rule: "r", mode: "enforce", nowMs: 1 } as const;
+  const about = { workload: TASK, rule: "r", modes: modesOf("enforce"), nowMs: 1 } as const;
   const seen = escalate([act], { ...recurrence, ladder: [null, pods, scale] }, state, about);
   expect(told(seen?.decisions ?? [])).toEqual(["await-approval ecs:scale-service-to-zero", "hold ecs:stop-task"]);
 });
@@ -86,13 +87,24 @@ test("tasks of one service that offend at the same time are stopped so often and
 });
 
 const act: Decision = { kind: "act", action: { ...scale, action: "ecs:stop-task", mode: "enforce" }, rule: "shell", because: "" };
-const about = { workload: TASK, rule: "shell", mode: "enforce", nowMs: 10_000_000 } as const;
+const about = { workload: TASK, rule: "shell", modes: modesOf("enforce"), nowMs: 10_000_000 } as const;
 const thrice = { stopsMs: [9_900_000, 9_950_000, 9_960_000], climbs: [] };
 
 test("what would stop nobody does not climb, and neither does an owner that was stopped less often", () => {
-  expect(escalate([{ ...act, kind: "would-act" } as Decision], recurrence, thrice, about)).toBeNull();
+  expect(escalate([{ ...act, kind: "await-approval" } as Decision], recurrence, thrice, about)).toBeNull();
+  expect(escalate([{ ...act, kind: "would-act", would: "ask" } as Decision], recurrence, thrice, about)).toBeNull();
   expect(escalate([act], recurrence, { ...thrice, stopsMs: thrice.stopsMs.slice(1) }, about)).toBeNull();
   expect(escalate([act], recurrence, thrice, about)).not.toBeNull();
+});
+
+test("what is only observed comes to the same step as what is enforced, and climbs nowhere", () => {
+  const climbed = { ...thrice, climbs: [{ atMs: 9_999_000, uid: "another" }] };
+  const enforced = escalate([act], recurrence, climbed, about);
+  const observed = escalate([{ ...act, kind: "would-act" } as Decision], recurrence, climbed, { ...about, modes: modesOf("observe") });
+  expect(told(enforced?.decisions ?? [])).toEqual(["await-approval ecs:scale-service-to-zero", "hold ecs:stop-task"]);
+  expect(observed?.decisions).toMatchObject([{ kind: "would-act", would: "ask" }, { kind: "hold" }]);
+  expect(told(observed?.decisions ?? [])).toEqual(["would-act ecs:scale-service-to-zero", "hold ecs:stop-task"]);
+  expect([enforced?.climbs?.length, observed?.climbs]).toEqual([2, null]);
 });
 
 test("the last step stays, a step that does not fit the target only tells, and no step acts beyond the policy's mode", () => {
@@ -105,7 +117,7 @@ test("the last step stays, a step that does not fit the target only tells, and n
   expect(told(escalate([act], onlyPods, thrice, about)?.decisions ?? [])).toEqual(["hold ecs:stop-task"]);
   const eager = { ...recurrence, ladder: [{ ...scale, mode: "enforce" } as const] };
   expect(told(escalate([act], eager, thrice, about)?.decisions ?? [])[0]).toBe("act ecs:scale-service-to-zero");
-  expect(told(escalate([act], eager, thrice, { ...about, mode: "approve" })?.decisions ?? [])[0]).toBe(
+  expect(told(escalate([act], eager, thrice, { ...about, modes: modesOf("approve") })?.decisions ?? [])[0]).toBe(
     "await-approval ecs:scale-service-to-zero",
   );
   expect(told(escalate([act], { ...recurrence, ladder: [] }, thrice, about)?.decisions ?? [])).toEqual(["hold ecs:stop-task"]);

@@ -70,3 +70,19 @@ test("Falco's own pod is never the target; a neighbour of the same owner is", as
     expect(world.kubernetes.deleted.size).toBe(deleted);
   }
 });
+
+test("evidence of a pod has what the API server says of it, its node and its owners", async () => {
+  const world = new World();
+  world.kubernetes.node("node-1");
+  const pod = world.kubernetes.run({ controller: world.kubernetes.deployment("web"), node: "node-1" });
+  expect(await accuse(world, pod)).toMatchObject({ acted: ["done"] });
+  const [kept = "{}"] = world.evidence.values();
+  expect(JSON.parse(kept)).toMatchObject({
+    workload: { uid: pod.uid },
+    world: {
+      pod: { metadata: { uid: pod.uid }, spec: { nodeName: "node-1" } },
+      node: { metadata: { name: "node-1" } },
+      owners: [{ kind: "ReplicaSet" }, { kind: "Deployment", metadata: { name: "web" } }],
+    },
+  });
+});

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
+import { AUDIT } from "#shared/domain/alert.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { AlertBody, IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { pack } from "#shared/ledger/items.ts";
 import { SWITCH } from "#shared/ledger/keys.ts";
 import { respond } from "#shared/pipeline/respond.ts";
+import { ROLE_BINDING } from "#shared/playbooks/kubernetes/kinds.ts";
 import { podEntry, policyOf, shellRule, taskEntry, World } from "../fakes/world.ts";
 
 const signal = new AbortController().signal;
@@ -351,12 +353,36 @@ test("two policy rules in two incidents accuse one target at the same time: one 
   ).toEqual(["requested", "skipped"]);
 });
 
-test("what kubectl left of the manifest in an annotation is neither stored nor kept as evidence", async () => {
+const MANIFEST = "kubectl.kubernetes.io/last-applied-configuration";
+const HELD = { [MANIFEST]: '{"env":"hunter2"}', "tool.example/state": `hunter2 ${"x".repeat(1_000)}`, team: "shop" };
+
+test("what tools left in annotations is neither stored of a pod nor kept as evidence", async () => {
   const world = new World();
-  const annotations = { "kubectl.kubernetes.io/last-applied-configuration": '{"env":"hunter2"}', team: "shop" };
-  const pod = world.kubernetes.run({ annotations });
+  const pod = world.kubernetes.run({ annotations: HELD });
   await send(world, podEntry(world, { ...pod, containerId: pod.containers[0]?.id ?? "" }));
   const stored = JSON.stringify([world.table.all(), [...world.evidence]]);
+  expect(stored).toContain("team");
+  expect(stored).not.toContain("hunter2");
+});
+
+test("nor of an object that an audit alert is about", async () => {
+  const remove = { action: "kubernetes:delete", params: {}, mode: "observe", evidence: "none" } as const;
+  const world = new World(policyOf([{ ...shellRule, actions: [remove] }]));
+  world.kubernetes.put(ROLE_BINDING, {
+    metadata: { name: "intruder", namespace: "shop", uid: "00000000-0000-4000-8000-00000000000f", resourceVersion: "1", annotations: HELD },
+  });
+  const fields = {
+    "ka.verb": "create",
+    "ka.response.code": "201",
+    "ka.target.resource": "rolebindings",
+    "ka.target.name": "intruder",
+    "ka.target.namespace": "shop",
+    "jevt.value[/responseObject/metadata/uid]": "00000000-0000-4000-8000-00000000000f",
+  };
+  const pod = world.kubernetes.run();
+  const plain = podEntry(world, { ...pod, containerId: "" }, { about: { source: AUDIT, containerId: null, fields } });
+  await send(world, plain);
+  const stored = JSON.stringify(world.table.all());
   expect(stored).toContain("team");
   expect(stored).not.toContain("hunter2");
 });

@@ -1,3 +1,4 @@
+import { iamActor } from "#shared/domain/actor.ts";
 import type { PolicyAction } from "#shared/domain/policy.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
@@ -53,7 +54,12 @@ export function stageOf(actions: readonly PolicyAction[]) {
   const incident = (): string => String(world.table.ofType("incident").at(-1)?.pk).replace("INCIDENT#", "");
   const say = (verb: OperateRequest["verb"], more: Partial<OperateRequest> = {}, by = ALICE) => {
     const { table, clock, telemetry, orders } = world.respondPorts();
-    return operate({ verb, incident: incident(), action: null, target: null, ...more }, by, { table, clock, telemetry, orders }, signal);
+    return operate(
+      { verb, incident: incident(), action: null, target: null, ...more },
+      iamActor(by),
+      { table, clock, telemetry, orders },
+      signal,
+    );
   };
   const swept = () => sweep(world.sweepPorts(), signal);
   /** Subjects of what the people were sent since the last call. */

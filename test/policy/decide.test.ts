@@ -172,6 +172,21 @@ describe("modes, evidence and parameters of several rules", () => {
     ]);
   });
 
+  test("what any rule lists is on the list, once; of a map the first rule's values count", () => {
+    const listing = (name: string, cidrs: readonly string[], labels: Readonly<Record<string, string>>) =>
+      ruleOf({}, { name, actions: [actionOf("kubernetes:networkpolicy", { params: { allow_cidr: cidrs, labels } })] });
+    const policy = policyOf([
+      listing("first", ["192.0.2.1/32", "192.0.2.2/32"], { team: "a" }),
+      listing("second", ["192.0.2.2/32", "192.0.2.3/32"], { team: "b", tier: "c" }),
+    ]);
+    expect(decide(actingOnPod({ policy, rules: [0, 1] }))).toMatchObject([
+      { action: { params: { allow_cidr: ["192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32"], labels: { team: "a", tier: "c" } } } },
+    ]);
+    expect(decide(actingOnPod({ policy, rules: [0] }))).toMatchObject([
+      { action: { params: { allow_cidr: ["192.0.2.1/32", "192.0.2.2/32"], labels: { team: "a" } } } },
+    ]);
+  });
+
   test("a rule that only notifies matches and decides nothing", () => {
     const policy = policyOf([ruleOf({})]);
     expect(decide(acting({ policy }))).toEqual([]);

@@ -45,11 +45,12 @@ export function disagreement(alert: Alert, cluster: Cluster): string | null {
 }
 
 /** The accuser of one event. */
-export const accuserOf = (batch: LogBatch, eventId: string, because: string | null): Accuser => ({
+export const accuserOf = (batch: LogBatch, eventId: string, eventTimeMs: number | null, because: string | null): Accuser => ({
   account: batch.account,
   logGroup: batch.logGroup,
   logStream: batch.logStream,
   eventId,
+  ...(eventTimeMs === null ? {} : { eventTimeMs }),
   verified: because === null,
   because,
 });

@@ -76,3 +76,6 @@ export const shortHash = (text: string): string => hash("sha256", text, "hex").s
 
 /** SQS MessageDeduplicationId: similar alerts that are processed in the same minute are one message. */
 export const dedupOf = (similar: string, nowMs: number): string => `${similar}-${Math.floor(nowMs / 60_000)}`;
+
+/** Where alerts are counted towards a threshold: the n-th may be in any batch, so each batch is a message of its own, once. */
+export const dedupOfBatch = (similar: string, batch: string): string => `${similar}-${batch}`;

@@ -4,6 +4,7 @@ import type { Sensor } from "#shared/domain/queue-entry.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import { disagreement, type Origin, originOf } from "#shared/pipeline/ingest/accuse.ts";
 import { ageClass, similarText } from "#shared/pipeline/ingest/coalesce.ts";
+import { Counter } from "#shared/pipeline/ingest/counting.ts";
 import type { Kept } from "#shared/pipeline/ingest/kept.ts";
 import { Tally } from "#shared/pipeline/ingest/outcome.ts";
 import { matchAlert } from "#shared/policy/match.ts";
@@ -22,12 +23,15 @@ export interface Similar {
   alert: Alert;
   /** Of the newest: its event and the text it was read from. */
   eventId: string;
+  eventTimeMs: number | null;
   raw: string;
   sensor: Sensor;
   readonly because: string | null;
   readonly rules: readonly number[];
   readonly tell: string | null;
   alerts: number;
+  /** When they happened, where a matching rule has a threshold; null: nobody asks. */
+  readonly times: number[] | null;
   /** Log events that ended here: a joined line has several. */
   events: number;
 }
@@ -60,6 +64,7 @@ class BatchSorter {
   readonly #similar = new Map<string, Similar>();
   readonly #kept: Kept[] = [];
   readonly #tally = new Tally();
+  readonly #counter: Counter;
   #unregistered = 0;
   #fragments = 0;
 
@@ -67,6 +72,7 @@ class BatchSorter {
     this.#batch = batch;
     this.#origin = origin;
     this.#policy = policy;
+    this.#counter = new Counter(policy);
     this.#nowMs = nowMs;
   }
 
@@ -143,7 +149,7 @@ class BatchSorter {
     const sensor = record === null ? NO_SENSOR : readSensor(record);
     const first = events[0];
     const raw = events.length === 1 && first !== undefined ? first.message : candidate.source;
-    this.#add(read.alert, first?.id ?? "", raw, sensor, because, rules, because, events.length);
+    this.#add(read.alert, first ?? null, raw, sensor, because, rules, because, events.length);
   }
 
   /** Told, with what can be read of it, and kept. */
@@ -154,12 +160,12 @@ class BatchSorter {
     const sensor = part.record === null ? NO_SENSOR : readSensor(part.record);
     this.#fragments++;
     this.#keep(event, event.message, ORPHAN, ORPHAN_REMEDY);
-    this.#add(alert, event.id, event.message, sensor, because ?? ORPHAN, [], POSSIBLE_EVASION, 1);
+    this.#add(alert, event, event.message, sensor, because ?? ORPHAN, [], POSSIBLE_EVASION, 1);
   }
 
   #add(
     alert: Alert,
-    eventId: string,
+    event: LogEvent | null,
     raw: string,
     sensor: Sensor,
     because: string | null,
@@ -168,15 +174,21 @@ class BatchSorter {
     events: number,
   ): void {
     const age = ageClass(alert.timeMs, this.#nowMs, this.#policy.maxAgeSeconds);
-    const text = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
+    const like = similarText(this.#origin.cluster?.name ?? null, alert, rules, because, age, tell);
+    const counting = because === null ? this.#counter.countingOf(alert, rules, like) : null;
+    const text = counting === null ? like : like + counting.apart;
+    const eventId = event?.id ?? "";
+    const eventTimeMs = event?.timestamp ?? null;
     const known = this.#similar.get(text);
     if (known === undefined) {
-      this.#similar.set(text, { text, alert, eventId, raw, sensor, because, rules, tell, alerts: 1, events });
+      const times = counting === null ? null : [alert.timeMs ?? this.#nowMs];
+      this.#similar.set(text, { text, alert, eventId, eventTimeMs, raw, sensor, because, rules, tell, alerts: 1, times, events });
       return;
     }
     known.alerts++;
+    if (counting?.isRest !== true) known.times?.push(alert.timeMs ?? this.#nowMs);
     known.events += events;
-    if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, raw, sensor });
+    if ((alert.timeMs ?? 0) >= (known.alert.timeMs ?? 0)) Object.assign(known, { alert, eventId, eventTimeMs, raw, sensor });
   }
 
   #unreadable(event: LogEvent | null, raw: string, because: string, remedy: string | null): void {

@@ -1,37 +1,31 @@
 import { actionKey, laneOf } from "#shared/domain/action.ts";
-import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { type Evidence, type Outcome, toldApart } from "#shared/domain/receipt.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import { isFinalClaim, standing, takenOver } from "#shared/ledger/claim.ts";
 import type { IncidentBody } from "#shared/ledger/incident.ts";
-import { iso, unpack } from "#shared/ledger/items.ts";
-import { claimKey, hashOf, metaKey, receiptKey, SWITCH } from "#shared/ledger/keys.ts";
-import { spend } from "#shared/pipeline/respond/budgets.ts";
+import { unpack } from "#shared/ledger/items.ts";
+import { claimKey, hashOf, metaKey, receiptKey } from "#shared/ledger/keys.ts";
+import { switchChecks } from "#shared/ledger/switch.ts";
+import { type Spending, spend } from "#shared/pipeline/respond/budgets.ts";
 import { carryOut } from "#shared/pipeline/respond/carry-out.ts";
+import { clusterOf } from "#shared/pipeline/respond/cluster-of.ts";
 import { keepEvidence } from "#shared/pipeline/respond/evidence.ts";
+import { hold, type Wanted, type Why } from "#shared/pipeline/respond/hold.ts";
+import { parameterPause, pausedNow } from "#shared/pipeline/respond/paused.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import type { Recorded } from "#shared/pipeline/respond/record.ts";
 import { type Claim, claimItem, type Held, leaseFrom, readClaim, settle, storeClaim } from "#shared/pipeline/respond/settle.ts";
+import { spendingOf } from "#shared/pipeline/respond/spending.ts";
 import { inTurn } from "#shared/pipeline/respond/turn.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { type Plan, undoOf } from "#shared/playbooks/playbook.ts";
 import { protectionOf } from "#shared/policy/guards.ts";
+import { modeNow } from "#shared/policy/modes.ts";
 import type { TransactResult, Write } from "#shared/ports/table.ts";
-
-type Act = Extract<Decision, { readonly kind: "act" }>;
 
 /** handed-over: another lane has the rights for it. already: another alert or delivery has the claim. lost: another owner took it over meanwhile. held: a budget or the kill switch said no. */
 export type Acted = Outcome | "already" | "lost" | "held" | "handed-over";
-
-/** A person said yes: the alert's age counts no more, since the target was looked at again. `objection`: why it is not done all the same. */
-export interface Approval {
-  readonly objection: string | null;
-  readonly askedAtMs: number;
-  readonly decidedAtMs: number | null;
-}
-
-/** A decision to act; with `approval`: a person's. */
-type Wanted = Act & { readonly approval?: Approval };
 
 const ATTEMPTS = 10;
 
@@ -55,21 +49,37 @@ export async function act(recorded: Recorded, decision: Wanted, ports: RespondPo
   if (earlier !== null && !(await mayTryAgain(earlier.claim, recorded, ports, signal))) return await goOn(recorded, earlier, ports, signal);
 
   const planning = playbooks[decision.action.action].plan(target.workload, decision.action.params, { incident, rule: decision.rule });
-  if (planning.kind === "refused") return await hold(recorded, decision, planning.because, { kind: "none" }, ports, signal);
+  if (planning.kind === "refused") return await hold(recorded, decision, { because: planning.because }, { kind: "none" }, ports, signal);
   // Decided under an earlier deploy and redelivered: whoever has taken enforcing back or protected it since then means this action too.
   if (approval !== null && approval.objection !== null)
-    return await hold(recorded, decision, approval.objection, { kind: "none" }, ports, signal);
-  if (ports.policy.mode === "observe" || (ports.policy.mode === "approve" && approval === null))
-    return await hold(recorded, decision, "the policy no longer enforces", { kind: "none" }, ports, signal);
+    return await hold(recorded, decision, { because: approval.objection }, { kind: "none" }, ports, signal);
+  const mode = modeNow(ports.policy, clusterOf(target.workload, ports), decision.rule);
+  if (mode === "observe" || (mode === "approve" && approval === null))
+    return await hold(recorded, decision, { because: "the policy no longer enforces" }, { kind: "none" }, ports, signal);
   // Decided by another lane or before a deploy: whoever is protected since is spared.
   const protection = approval === null ? protectionOf(ports.policy, target.workload) : null;
-  if (protection !== null) return await hold(recorded, decision, `${protection} since it was decided`, { kind: "none" }, ports, signal);
+  if (protection !== null)
+    return await hold(recorded, decision, { because: `${protection} since it was decided` }, { kind: "none" }, ports, signal);
   const ageMs = ports.clock.now() - (body.alert.timeMs ?? Number.NEGATIVE_INFINITY);
   if (approval === null && !(ageMs <= ports.policy.maxAgeSeconds * 1_000))
-    return await hold(recorded, decision, "the alert had become too old when it could be acted on", { kind: "none" }, ports, signal);
+    return await hold(
+      recorded,
+      decision,
+      { because: "the alert had become too old when it could be acted on" },
+      { kind: "none" },
+      ports,
+      signal,
+    );
   const evidence = await keepEvidence(recorded, target.workload, decision.action, ports, signal);
   if (evidence.kind === "failed" && decision.action.evidence === "required")
-    return await hold(recorded, decision, `evidence is required and could not be kept: ${evidence.because}`, evidence, ports, signal);
+    return await hold(
+      recorded,
+      decision,
+      { because: `evidence is required and could not be kept: ${evidence.because}` },
+      evidence,
+      ports,
+      signal,
+    );
   return await claimAndCarryOut(recorded, decision, planning.plan, evidence, earlier, ports, signal);
 }
 
@@ -102,48 +112,55 @@ async function claimAndCarryOut(
 ): Promise<Acted> {
   const { table, clock } = ports;
   const key = claimKey(plan.workload.uid, actionKey(plan.action, plan.params), recorded.generation);
+  const held = (why: Why): Promise<Acted> => hold(recorded, decision, why, evidence, ports, signal);
+  const said = await parameterPause(ports, signal);
+  if (said !== null) return await held({ because: said, paused: true });
+  const spending = await spendingOf(plan, recorded, ports, signal);
+  if ("because" in spending) return await held(spending);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     // The budgets of cluster and fleet are everybody's.
-    const made = await inTurn(table, () => makeClaim(recorded, plan, evidence, earlier, ports, signal));
-    if (made.kind === "held") return await hold(recorded, decision, made.because, evidence, ports, signal);
-    const { held, result } = made;
-    if (result.ok) return await carryOut(held, false, ports, signal);
+    const made = await inTurn(table, () => makeClaim(recorded, plan, spending, evidence, earlier, ports, signal));
+    if (made.kind === "held") return await held(made.why);
+    const { result } = made;
+    if (result.ok) return await carryOut(made.held, false, ports, signal);
     if (result.failed.includes(0)) {
       const there = await table.get(key, signal);
       return there === null ? "already" : await goOn(recorded, readClaim(there), ports, signal);
     }
-    if (result.failed.includes(1))
-      return await hold(recorded, decision, "the kill switch is on, or cannot be read", evidence, ports, signal);
+    if (SWITCHES.some((position) => result.failed.includes(position))) {
+      const because = (await pausedNow(plan.workload.cluster, ports, signal)) ?? "the kill switch was on when it was claimed";
+      return await held({ because, paused: true });
+    }
     // Only a budget changed meanwhile: look at what is left of it.
     await clock.sleep(Math.random() * 25 * 2 ** Math.min(attempt, 5), signal);
   }
   throw new PipelineError("ledger_contention", `the budgets changed ${ATTEMPTS} times while a claim was made`);
 }
 
-type Made =
-  | { readonly kind: "held"; readonly because: string }
-  | { readonly kind: "tried"; readonly held: Held; readonly result: TransactResult };
+/** Behind the claim itself. */
+const SWITCHES = [1, 2];
+
+type Made = { readonly kind: "held"; readonly why: Why } | { readonly kind: "tried"; readonly held: Held; readonly result: TransactResult };
 
 /** One transaction: the claim, with its lease from now, the switch, and every budget that it falls under. */
 async function makeClaim(
   recorded: Recorded,
   plan: Plan,
+  spending: Spending,
   evidence: Evidence,
   earlier: Held | null,
-  { table, clock, policy, newId }: RespondPorts,
+  { table, clock, policy, registry, newId }: RespondPorts,
   signal: AbortSignal,
 ): Promise<Made> {
   const nowMs = clock.now();
-  const { body, subject, rule } = recorded;
-  const spending = { action: plan.action, workload: plan.workload, alert: body.alert, subject, rule };
   const budget = await spend(spending, policy, table, nowMs, signal);
-  if (!budget.ok) return { kind: "held", because: budget.because };
-  const claim = { ...newClaim(recorded, plan, evidence, newId(), nowMs), ...anew(earlier) };
+  if (!budget.ok) return { kind: "held", why: { because: budget.because, spent: budget.spent } };
+  const claim = { ...newClaim(recorded, plan, evidence, newId(), nowMs), ...anew(earlier), under: versionsOf({ policy, registry }) };
   const version = (earlier?.version ?? 0) + 1;
   const when = earlier === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: earlier.version } as const);
   const writes: readonly Write[] = [
     { op: "put", item: claimItem(claim, version, nowMs), when },
-    { op: "check", key: SWITCH, when: { kind: "not-paused" } },
+    ...switchChecks(plan.workload.cluster),
     ...filing(earlier, recorded, nowMs),
     ...budget.writes,
   ];
@@ -216,36 +233,3 @@ async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: Respon
   await settle(settlement, ports, signal);
   return "already";
 }
-
-/** Nothing was touched. No claim is left behind: a later alert may act when the reason is gone. */
-async function hold(
-  { incident, body, target }: Recorded,
-  { action, approval }: Wanted,
-  why: string,
-  evidence: Evidence,
-  ports: RespondPorts,
-  signal: AbortSignal,
-): Promise<Acted> {
-  const uid = target?.workload.uid ?? "";
-  // Each yes that came to nothing is told for itself, whatever was told of this action before.
-  const because = approval === undefined ? why : `approved${at(approval.decidedAtMs)}, and not done: ${why}`;
-  const receipt = {
-    action: action.action,
-    target: uid,
-    outcome: "refused",
-    because,
-    requestedAtMs: null,
-    verifiedAtMs: null,
-    undo: undoOf(playbooks[action.action], null),
-    evidence,
-    ...toldApart(action),
-  } as const;
-  ports.telemetry.warn("An action is held before its claim", { incident, action: action.action, because });
-  ports.telemetry.count("Actions", 1, { action: action.action, outcome: "held" });
-  const settlement = { receipt, incident, alert: body.alert.id, channels: body.channels, telling: "held", claim: null } as const;
-  const asked = approval === undefined ? {} : { askedAtMs: approval.askedAtMs };
-  await settle({ ...settlement, ...asked }, ports, signal);
-  return "held";
-}
-
-const at = (ms: number | null): string => (ms === null ? "" : ` at ${iso(ms)}`);

@@ -1,4 +1,5 @@
 import { actionKey, laneOf } from "#shared/domain/action.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import type { AlertBody, IncidentBody } from "#shared/ledger/incident.ts";
 import { claimKey, orderKey } from "#shared/ledger/keys.ts";
@@ -15,7 +16,7 @@ export async function orderWrites(
   { incident, generation }: Pick<IncidentBody, "incident" | "generation">,
   body: AlertBody,
   workload: Workload,
-  { table, clock, policy }: RespondPorts,
+  { table, clock, policy, registry }: RespondPorts,
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   const writes: Write[] = [];
@@ -43,6 +44,7 @@ export async function orderWrites(
       decidedAtMs: null,
       sent: 0,
       because: null,
+      under: versionsOf({ policy, registry }),
     };
     const when = there === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: there.version } as const);
     writes.push({ op: "put", item: orderItem(order, (there?.version ?? 0) + 1, nowMs), when });

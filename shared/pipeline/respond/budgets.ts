@@ -4,6 +4,7 @@ import type { Policy, Recurrence } from "#shared/domain/policy.ts";
 import { ownerName, type Workload } from "#shared/domain/workload.ts";
 import { expiry, KEEP_HELPER_S, pack, unpack } from "#shared/ledger/items.ts";
 import { budgetKey, hashOf } from "#shared/ledger/keys.ts";
+import type { Replicas } from "#shared/playbooks/replicas.ts";
 import { admit, type BudgetEntry, type BudgetLimit } from "#shared/policy/budget.ts";
 import type { RecurrenceState } from "#shared/policy/recurrence.ts";
 import type { Table, Write } from "#shared/ports/table.ts";
@@ -18,7 +19,19 @@ interface LadderBody {
   readonly climbs: RecurrenceState["climbs"];
 }
 
-export type Budgeted = { readonly ok: true; readonly writes: readonly Write[] } | { readonly ok: false; readonly because: string };
+/** Which budget said no. */
+export interface Spent {
+  /** `budgetKey`'s. */
+  readonly key: string;
+  readonly scope: BudgetLimit["scope"];
+  readonly windowSeconds: number;
+  /** Cluster and owner, for people. */
+  readonly owner: string;
+}
+
+export type Budgeted =
+  | { readonly ok: true; readonly writes: readonly Write[] }
+  | { readonly ok: false; readonly because: string; readonly spent: Spent };
 
 /** What is to be done, to whom, and why: all that budgets look at. */
 export interface Spending {
@@ -29,14 +42,22 @@ export interface Spending {
   readonly subject: string;
   /** The rule that names the incident; null: none. */
   readonly rule: string | null;
+  /** Of the owner, where the policy bounds their share and the action is done to one of them. */
+  readonly replicas?: Replicas;
 }
 
 const recurrenceScope = (subject: string): string => `recurrence/${subject}`;
 const ladderScope = (subject: string): string => `ladder/${subject}`;
 
 /** The writes that spend one action in every budget it falls under, narrowest first; or the first budget that says no. */
-export async function spend(spending: Spending, policy: Policy, table: Table, nowMs: number, signal: AbortSignal): Promise<Budgeted> {
-  const { action, workload, alert } = spending;
+export async function spend(
+  spending: Spending,
+  policy: Policy,
+  table: Pick<Table, "get">,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Budgeted> {
+  const { action, workload, alert, replicas } = spending;
   if (ACTION_FACTS[action].marks) return { ok: true, writes: [] };
   const owner = `${workload.cluster}/${ownerName(workload) ?? workload.uid}`;
   const writes: Write[] = [];
@@ -45,8 +66,12 @@ export async function spend(spending: Spending, policy: Policy, table: Table, no
   for (const [position, [scope, limit]] of limits.entries()) {
     const item = items[position] ?? null;
     const recent = item === null ? [] : unpack<BudgetBody>(item, "budget").recent;
-    const admission = admit(recent, { owner, priority: alert.priority }, limit, nowMs);
-    if (!admission.ok) return { ok: false, because: admission.because };
+    const replica = limit.scope === "owner" && replicas !== undefined ? { replica: workload.uid } : {};
+    const admission = admit(recent, { owner, priority: alert.priority, ...replica }, limit, nowMs);
+    if (!admission.ok) {
+      const spent = { key: scope, scope: limit.scope, windowSeconds: limit.windowSeconds, owner };
+      return { ok: false, because: admission.because, spent };
+    }
     const body: BudgetBody = { recent: admission.recent };
     writes.push({
       op: "put",
@@ -59,11 +84,16 @@ export async function spend(spending: Spending, policy: Policy, table: Table, no
   return { ok: true, writes };
 }
 
-function limitsOf({ action, workload, subject, rule }: Spending, owner: string, policy: Policy): readonly [string, BudgetLimit][] {
+function limitsOf(
+  { action, workload, subject, rule, replicas }: Spending,
+  owner: string,
+  policy: Policy,
+): readonly [string, BudgetLimit][] {
   const { budgets } = policy;
-  const { windowSeconds } = budgets;
+  const { windowSeconds, replicasPercent: percent } = budgets;
+  const share = percent === undefined || replicas === undefined ? {} : { replicas: { percent, ...replicas } };
   const limits: [string, BudgetLimit][] = [
-    [`owner/${hashOf(owner)}`, { scope: "owner", limit: budgets.owner, windowSeconds }],
+    [`owner/${hashOf(owner)}`, { scope: "owner", limit: budgets.owner, windowSeconds, ...share }],
     [`cluster/${workload.cluster}`, { scope: "cluster", limit: budgets.cluster, windowSeconds }],
     ["fleet", { scope: "fleet", limit: budgets.fleet, windowSeconds }],
   ];

@@ -1,9 +1,10 @@
-import { subjectIn } from "#shared/domain/action.ts";
+import { actionKey, subjectIn } from "#shared/domain/action.ts";
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import type { Outcome } from "#shared/domain/receipt.ts";
 import { receiptOf, released, settled } from "#shared/ledger/claim.ts";
-import { SWITCH } from "#shared/ledger/keys.ts";
+import { heldWrite } from "#shared/ledger/switch.ts";
 import { expiryWrites } from "#shared/pipeline/respond/expiry.ts";
+import { pausedNow } from "#shared/pipeline/respond/paused.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Claim, type Held, settle, storeClaim, tellingOf } from "#shared/pipeline/respond/settle.ts";
@@ -33,15 +34,28 @@ export async function carryOut(held: Held, lookFirst: boolean, ports: ClaimPorts
     if (seen.value.partly === true) left = seen.value.because;
   }
   // It may have been switched on since the claim, and nothing is under way.
-  if (lookFirst && (await paused(ports, signal))) {
-    const because = "the kill switch is on, or cannot be read";
-    // What the earlier owner left half done must stay to be undone.
-    return left === null
-      ? await end(held, "refused", `${because}: nothing was done`, null, ports, signal)
-      : await end(held, "unknown", `${because}, and a part was done before: ${left}`, null, ports, signal);
-  }
+  const paused = lookFirst ? await pausedNow(claim.cluster, ports, signal) : null;
+  if (paused !== null) return await stopBefore(held, paused, left, ports, signal);
   const ready = await prepared(held, reach, ports, signal);
-  return typeof ready === "string" ? ready : await execute(ready, reach, ports, signal);
+  if (typeof ready === "string") return ready;
+  // Preparing takes seconds, and the claim's condition is as old.
+  const since = ready === held ? null : await pausedNow(claim.cluster, ports, signal);
+  return since === null ? await execute(ready, reach, ports, signal) : await stopBefore(ready, since, left, ports, signal);
+}
+
+/** Paused between claim and action. What an earlier owner left half done must stay to be undone. */
+async function stopBefore(
+  held: Held,
+  paused: string,
+  left: string | null,
+  ports: ClaimPorts,
+  signal: AbortSignal,
+): Promise<Outcome | "lost"> {
+  const { incident, cluster, target, action, plan } = held.claim;
+  await ports.table.transact([heldWrite({ incident, cluster, target, key: actionKey(action, plan.params) }, ports.clock.now())], signal);
+  return left === null
+    ? await end(held, "refused", `${paused}; nothing was done`, null, ports, signal)
+    : await end(held, "unknown", `${paused}; a part was done before: ${left}`, null, ports, signal);
 }
 
 const keptOf = ({ kept = {} }: Claim): Kept => kept;
@@ -174,8 +188,4 @@ export async function end(
   if (outcome === "done" && verifiedAtMs !== null && claim.alertAtMs !== null)
     ports.telemetry.latency("FalcoToVerified", verifiedAtMs - claim.alertAtMs, { action: claim.action });
   return outcome;
-}
-
-async function paused({ table }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
-  return !(await table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok;
 }

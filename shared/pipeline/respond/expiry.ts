@@ -1,13 +1,15 @@
 import { actionKey, laneOf } from "#shared/domain/action.ts";
 import { type Outcome, type Receipt, toldApart } from "#shared/domain/receipt.ts";
 import { iso } from "#shared/ledger/items.ts";
-import { orderKey, SWITCH } from "#shared/ledger/keys.ts";
+import { orderKey } from "#shared/ledger/keys.ts";
 import { type OrderBody, orderItem, readOrder } from "#shared/ledger/order.ts";
+import { pausedNow } from "#shared/pipeline/respond/paused.ts";
 import type { ClaimPorts, RespondPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Claim, settle } from "#shared/pipeline/respond/settle.ts";
 import { afterwards, behind, leaveReceipt, type OrderOutcome, tried, undo } from "#shared/pipeline/respond/undo.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
+import { modeNow } from "#shared/policy/modes.ts";
 import type { Write } from "#shared/ports/table.ts";
 
 /** While the kill switch is on, nobody is ended by time: looked at again after this. */
@@ -45,6 +47,7 @@ export async function expiryWrites(
     decidedAtMs: null,
     sent: 0,
     because: null,
+    ...(claim.under === undefined ? {} : { under: claim.under }),
   };
   const when = there === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: there.version } as const);
   return [{ op: "put", item: orderItem(order, (there?.version ?? 0) + 1, nowMs), when }];
@@ -61,11 +64,11 @@ export async function expire(order: OrderBody, ports: RespondPorts, signal: Abor
   if (expiry === undefined || afterMs === null) return { because: "it does not expire", againAtMs: null };
   if (expiry.by === "undo") return await undo(order, ports, signal, "undone");
   if (expiry.by(claim.plan) === "ask") return await ask(order, claim, afterMs, "a person decides", ports, signal);
-  const objection = await objectionToEnd(order, ports, signal);
+  const objection = await objectionToEnd(order, claim.cluster, ports, signal);
   if (objection !== null) return await ask(order, claim, afterMs, objection, ports, signal);
   // A pause stops what ends somebody, by time too.
-  if (!(await ports.table.transact([{ op: "check", key: SWITCH, when: { kind: "not-paused" } }], signal)).ok)
-    return { because: "its time is over, and the kill switch is on, or cannot be read", againAtMs: ports.clock.now() + PAUSED_MS };
+  const paused = await pausedNow(claim.cluster, ports, signal);
+  if (paused !== null) return { because: `its time is over, and ${paused}`, againAtMs: ports.clock.now() + PAUSED_MS };
   const { end } = expiry;
   if (end === undefined) throw new Error(`${claim.action} says that it ends by time, and not how`);
   const reach = reachOf(claim.cluster, ports);
@@ -80,11 +83,13 @@ export async function expire(order: OrderBody, ports: RespondPorts, signal: Abor
 
 /** Why time alone must not end anybody now; null: it may. Who had to say yes to the isolation is asked about its end, too. */
 async function objectionToEnd(
-  { incident, target, key }: OrderBody,
-  { table, policy }: RespondPorts,
+  { incident, target, key, rule }: OrderBody,
+  cluster: string,
+  { table, policy, registry }: RespondPorts,
   signal: AbortSignal,
 ): Promise<string | null> {
-  if (policy.mode !== "enforce") return "the policy no longer enforces, so a person decides";
+  if (modeNow(policy, registry.clusters.find(({ name }) => name === cluster) ?? null, rule) !== "enforce")
+    return "the policy no longer enforces, so a person decides";
   const approval = await table.get(orderKey(incident, "approve", target, key), signal);
   return approval === null ? null : "a person approved it, so a person decides about its end";
 }

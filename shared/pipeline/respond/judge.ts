@@ -1,67 +1,65 @@
-import { ACTION_FACTS } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
 import { PipelineError } from "#shared/domain/error.ts";
-import { type Policy, type PolicyRule, stricter } from "#shared/domain/policy.ts";
+import type { Policy, PolicyRule } from "#shared/domain/policy.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import type { Cluster } from "#shared/domain/registry.ts";
 import { ownerName, type Resolution } from "#shared/domain/workload.ts";
 import { subjectOf } from "#shared/ledger/keys.ts";
 import { recurrenceFor, recurrenceOf } from "#shared/pipeline/respond/budgets.ts";
+import { foreseen } from "#shared/pipeline/respond/foresee.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import { countThresholds } from "#shared/pipeline/respond/thresholds.ts";
+import type { Unmatched, Verdict } from "#shared/pipeline/respond/verdict.ts";
 import { sightingKey } from "#shared/playbooks/ecs/resolve.ts";
 import { playbooks, resolve } from "#shared/playbooks/index.ts";
 import { decide, matchingRules } from "#shared/policy/decide.ts";
 import { matchAlert } from "#shared/policy/match.ts";
-import { escalate, type RecurrenceState } from "#shared/policy/recurrence.ts";
+import { modesOf } from "#shared/policy/modes.ts";
+import { escalate, isStop } from "#shared/policy/recurrence.ts";
 import { route } from "#shared/policy/route.ts";
-
-/** What is to be recorded of one alert. */
-export interface Verdict {
-  readonly entry: QueueEntry;
-  /** Owner, workload, container or host. */
-  readonly who: string;
-  /** The policy rule that names the incident: the first that wants an action, else the first. Null: told though none matched. */
-  readonly rule: string | null;
-  readonly rules: readonly string[];
-  readonly decisions: readonly Decision[];
-  readonly resolution: Resolution | null;
-  readonly channels: readonly string[];
-  /** Steps up the ladder of recurrence as they become; null: none was taken. */
-  readonly climbs: RecurrenceState["climbs"] | null;
-}
 
 /** From this receive on, a control plane that cannot be asked or lags is a hold: people are told while the alert is still fresh. */
 const LAST_PATIENT_RECEIVE = 4;
 
-/** Null: no policy rule matches, now that the workload is known, and there is nothing to tell. */
-export async function judge(entry: QueueEntry, receiveCount: number, ports: RespondPorts, signal: AbortSignal): Promise<Verdict | null> {
+/** `Unmatched`: no policy rule matches, now that the workload is known and the alert is counted. */
+export async function judge(
+  entry: QueueEntry,
+  receiveCount: number,
+  ports: RespondPorts,
+  signal: AbortSignal,
+): Promise<Verdict | Unmatched> {
   const { policy, registry } = ports;
   const cluster = registry.clusters.find(({ name }) => name === entry.cluster) ?? null;
   const rules = positionsOf(entry, policy);
   const candidates = rules.map((position) => policy.rules[position]).filter((rule) => rule !== undefined);
-  if (candidates.length === 0 && entry.tell === null) return null;
+  if (candidates.length === 0 && entry.tell === null) return { entry: null, counted: [] };
   const wanted = cluster !== null && wantsTarget(entry, candidates) ? cluster : null;
   const remembered = wanted === null ? null : recall(entry, wanted, ports);
   const resolution = remembered ?? (wanted === null ? null : await look(entry, wanted, receiveCount, ports, signal));
-  const verdict = weigh(entry, cluster, rules, resolution, ports);
+  const verdict = await weigh(entry, cluster, rules, resolution, ports, signal);
   // What is remembered serves to tell; whoever is to be touched is looked at again, now, with all its guards.
-  const mayTouch = verdict?.decisions.some(({ kind }) => kind === "act") === true;
+  const mayTouch = verdict.entry !== null && verdict.decisions.some(({ kind }) => kind === "act");
   const fresh =
     remembered === null || wanted === null || !mayTouch
       ? verdict
-      : weigh(entry, cluster, rules, await look(entry, wanted, receiveCount, ports, signal), ports);
-  return fresh === null ? null : await escalated(fresh, ports, signal);
+      : await weigh(entry, cluster, rules, await look(entry, wanted, receiveCount, ports, signal), ports, signal);
+  return fresh.entry === null ? fresh : await foreseen(await escalated(fresh, cluster, ports, signal), ports, signal);
 }
 
 /** An owner that was stopped often enough and offends again climbs the ladder instead. */
-async function escalated(verdict: Verdict, { policy, table, clock }: RespondPorts, signal: AbortSignal): Promise<Verdict> {
+async function escalated(
+  verdict: Verdict,
+  cluster: Cluster | null,
+  { policy, table, clock }: RespondPorts,
+  signal: AbortSignal,
+): Promise<Verdict> {
   const { entry, who, rule, decisions, resolution } = verdict;
-  const stops = decisions.some((decision) => decision.kind === "act" && ACTION_FACTS[decision.action.action].stops);
-  if (!stops || rule === null || resolution?.kind !== "found") return verdict;
+  if (!decisions.some(isStop) || rule === null || resolution?.kind !== "found") return verdict;
   const named = policy.rules.find(({ name }) => name === rule);
   const recurrence = recurrenceFor(rule, policy);
   const state = await recurrenceOf(subjectOf(entry.cluster, who, rule), table, signal);
-  const about = { workload: resolution.workload, rule, mode: stricter(policy.mode, named?.mode ?? "enforce"), nowMs: clock.now() };
+  const modes = modesOf(policy.mode, cluster?.mode, named?.mode);
+  const about = { workload: resolution.workload, rule, modes, nowMs: clock.now() };
   const seen = escalate(decisions, recurrence, state, about);
   return seen === null ? verdict : { ...verdict, decisions: seen.decisions.map((one) => plannable(one, resolution)), climbs: seen.climbs };
 }
@@ -71,17 +69,21 @@ function recall(entry: QueueEntry, cluster: Cluster, { sightings, clock }: Respo
   return key === null ? null : (sightings?.recall(key, clock.now()) ?? null);
 }
 
-function weigh(
+async function weigh(
   entry: QueueEntry,
   cluster: Cluster | null,
-  rules: readonly number[],
+  candidates: readonly number[],
   resolution: Resolution | null,
   ports: RespondPorts,
-): Verdict | null {
+  signal: AbortSignal,
+): Promise<Verdict | Unmatched> {
   const { policy, clock } = ports;
+  const fitting = matchingRules({ policy, rules: candidates, resolution, cluster });
+  const { below, said } = await countThresholds(entry, fitting, resolution, ports, signal);
+  const rules = below.size === 0 ? candidates : candidates.filter((position) => !below.has(policy.rules[position]?.name ?? ""));
   const question = { entry, policy, cluster, resolution, nowMs: clock.now(), rules };
-  const matched = matchingRules(question);
-  if (matched.length === 0 && entry.tell === null) return null;
+  const matched = below.size === 0 ? fitting : matchingRules(question);
+  if (matched.length === 0 && entry.tell === null) return { entry: null, counted: said };
   const decisions = decide(question).map((decision) => plannable(decision, resolution));
   const naming = matched.find(({ actions }) => actions.length > 0) ?? matched[0];
   return {
@@ -101,6 +103,7 @@ function weigh(
       ports.registry.notifications,
     ),
     climbs: null,
+    counted: said,
   };
 }
 
@@ -117,7 +120,10 @@ function positionsOf(entry: QueueEntry, policy: Policy): readonly number[] {
 const wantsTarget = (entry: QueueEntry, rules: readonly PolicyRule[]): boolean =>
   entry.accuser.verified &&
   entry.tell === null &&
-  rules.some(({ actions, match }) => actions.length > 0 || (match.workload !== undefined && match.workload.length > 0));
+  rules.some(
+    ({ actions, match }) =>
+      actions.length > 0 || (match.workload !== undefined && match.workload.length > 0) || match.threshold?.by.includes("owner") === true,
+  );
 
 async function look(
   entry: QueueEntry,

@@ -7,6 +7,7 @@ import type { Archive } from "#shared/ports/archive.ts";
 import type { Clock } from "#shared/ports/clock.ts";
 import type { ClusterAccess } from "#shared/ports/cluster-access.ts";
 import type { Orders } from "#shared/ports/orders.ts";
+import type { SwitchParameter } from "#shared/ports/switch.ts";
 import type { Table } from "#shared/ports/table.ts";
 import type { Telemetry } from "#shared/ports/telemetry.ts";
 
@@ -18,6 +19,7 @@ export interface ClaimPorts {
   readonly telemetry: Telemetry;
   readonly registry: Registry;
   readonly policy: Policy;
+  readonly switchParameter: SwitchParameter;
   /** Absent: this function keeps none. */
   readonly evidence?: Archive;
 }

@@ -3,6 +3,7 @@ import type { DecisionKind } from "#shared/domain/decision.ts";
 import type { Gist } from "#shared/domain/digest.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import {
   type AlertBody,
   type ContainerBody,
@@ -30,8 +31,8 @@ import {
 import { newNote } from "#shared/ledger/notes.ts";
 import { orderWrites } from "#shared/pipeline/respond/ask.ts";
 import { climbWrite, recurrenceFor } from "#shared/pipeline/respond/budgets.ts";
-import type { Verdict } from "#shared/pipeline/respond/judge.ts";
 import type { RespondPorts } from "#shared/pipeline/respond/ports.ts";
+import type { Verdict } from "#shared/pipeline/respond/verdict.ts";
 import type { Item, Table, Write } from "#shared/ports/table.ts";
 
 /** One alert as the ledger has it: whatever comes after goes on from here. */
@@ -126,6 +127,9 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
     target: uid,
     channels: verdict.channels,
     decidedAtMs: nowMs,
+    receivedMs: entry.receivedMs,
+    under: versionsOf(ports),
+    ...(verdict.counted.length === 0 ? {} : { counted: verdict.counted }),
   };
   const seen: SeenBody = { incident };
   const writes: Write[] = [

@@ -2,6 +2,7 @@ import { actionKey, keyOf } from "#shared/domain/action.ts";
 import type { Gist } from "#shared/domain/digest.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
+import { versionsOf } from "#shared/domain/versions.ts";
 import { type ClaimBody, LEASE_MS, lookDueMs } from "#shared/ledger/claim.ts";
 import type { IncidentBody, ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
@@ -79,7 +80,8 @@ export interface Settlement {
 const ATTEMPTS = 6;
 
 /** Receipt, claim and notifications in one transaction. False: the claim is another's now, and so is the truth about it. */
-export async function settle(settlement: Settlement, { table, clock }: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+export async function settle(settlement: Settlement, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+  const { table, clock } = ports;
   const { claim, receipt, incident, along } = settlement;
   const key = receiptKey(incident, receipt.target, keyOfReceipt(receipt), receipt.undoing === true);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -88,7 +90,7 @@ export async function settle(settlement: Settlement, { table, clock }: ClaimPort
     // A hold says why nothing was tried: it never covers what was.
     if (claim === null && receipt.undoing !== true && before !== null && wasTried(unpack<ReceiptBody>(before, "receipt").receipt))
       return false;
-    const body: ReceiptBody = { receipt };
+    const body: ReceiptBody = { receipt, under: versionsOf(ports) };
     const writes: Write[] = [];
     if (claim !== null)
       writes.push({

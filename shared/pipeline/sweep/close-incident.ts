@@ -6,15 +6,17 @@ import { incidentPk, metaKey } from "#shared/ledger/keys.ts";
 import { readOrder } from "#shared/ledger/order.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
+import { COMPARE_MS } from "#shared/pipeline/sweep/record.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
+import type { Archive } from "#shared/ports/archive.ts";
 import type { Item, Table } from "#shared/ports/table.ts";
 
 /** An incident in which something is open is looked at again after this. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 
 /** Closes an incident that was quiet long enough, whose receipts are all final and in which nothing waits for a person or a lane. True: closed. A later alert opens the next generation. */
-export async function closeIncident(found: Item, ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+export async function closeIncident(found: Item, ports: ClaimPorts & { readonly audit?: Archive }, signal: AbortSignal): Promise<boolean> {
   const { table, clock, telemetry } = ports;
   const item = await table.get(found, signal);
   if (item === null) return false;
@@ -31,7 +33,10 @@ export async function closeIncident(found: Item, ports: ClaimPorts, signal: Abor
   const open = receipts.some(({ outcome }) => !isFinal(outcome)) || waits;
   const next = open
     ? pack(metaKey(about.incident), "incident", item.version + 1, nowMs, about, { due: iso(nowMs + LOOK_AGAIN_MS) })
-    : pack(metaKey(about.incident), "incident", item.version + 1, nowMs, closed(about, nowMs), { expires: expiry(nowMs, KEEP_INCIDENT_S) });
+    : pack(metaKey(about.incident), "incident", item.version + 1, nowMs, closed(about, nowMs), {
+        expires: expiry(nowMs, KEEP_INCIDENT_S),
+        due: ports.audit === undefined ? undefined : iso(nowMs + COMPARE_MS),
+      });
   // Lost: an alert came meanwhile, and the incident lives on.
   const { ok } = await table.transact([{ op: "put", item: next, when: { kind: "version", version: item.version } }], signal);
   if (ok && !open) telemetry.count("IncidentsClosed", 1);

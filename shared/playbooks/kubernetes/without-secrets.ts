@@ -55,8 +55,24 @@ function annotations(given: unknown): unknown {
   );
 }
 
-/** The name tells whether the value is a secret. */
+/** Most texts of an object stand in every other one too ("type=Ready", "protocol=TCP"): cleaned once, as long as they are short. */
+const known = new Map<string, string>();
+const MOST_KNOWN = 4_000;
+const SHORT = 64;
+
 function cleanText(key: string, text: string): string {
+  if (text.length > SHORT) return cleanedText(key, text);
+  const pair = `${key}\n${text}`;
+  const before = known.get(pair);
+  if (before !== undefined) return before;
+  const cleaned = cleanedText(key, text);
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(pair, cleaned);
+  return cleaned;
+}
+
+/** The name tells whether the value is a secret. */
+function cleanedText(key: string, text: string): string {
   const said = `${key}=`;
   const cleaned = redact(said + text, said.length + CUT);
   return cleaned.startsWith(said) ? cleaned.slice(said.length) : NOT_KEPT;

@@ -76,20 +76,17 @@ test.each([
   ["patch", ({ api, pod }) => api.patch(POD, pod, [{ op: "add", path: "/metadata/labels/x", value: "y" }], {}, signal)],
   ["delete", ({ api, pod }) => api.delete(POD, pod, { graceSeconds: 1 }, signal)],
   ["evict", ({ api, pod }) => api.evict(pod, { graceSeconds: 1 }, signal)],
-] as [string, (there: Stage) => Promise<unknown>][])(
-  "what we %s is read again, and so are lists of its kind",
-  async (verb, write) => {
-    const there = stage();
-    const look = () => Promise.all([there.read(), there.read("b"), there.api.recent.list(POD, shop, signal)]);
-    await look();
-    await write(there);
-    expect(there.kube.calls.at(-1)).toBe(verb);
-    const before = there.asked();
-    const [own] = await look();
-    expect(there.asked() - before).toBe(2);
-    expect(own?.metadata.resourceVersion).toBe(there.kube.object(POD, "shop", "a")?.metadata.resourceVersion);
-  },
-);
+] as [string, (there: Stage) => Promise<unknown>][])("what we %s is read again, and so are lists of its kind", async (verb, write) => {
+  const there = stage();
+  const look = () => Promise.all([there.read(), there.read("b"), there.api.recent.list(POD, shop, signal)]);
+  await look();
+  await write(there);
+  expect(there.kube.calls.at(-1)).toBe(verb);
+  const before = there.asked();
+  const [own] = await look();
+  expect(there.asked() - before).toBe(2);
+  expect(own?.metadata.resourceVersion).toBe(there.kube.object(POD, "shop", "a")?.metadata.resourceVersion);
+});
 
 test("a rehearsal changes nothing of it", async () => {
   const { api, read, asked, pod } = stage();

@@ -39,7 +39,7 @@ describe("connections", () => {
     const { api, asked, connections } = await kube([ok]);
     await Promise.all(Array.from({ length: 100 }, () => api.get(POD, "shop", "web-a", signal)));
     expect(asked).toHaveLength(100);
-    expect(connections()).toBeLessThanOrEqual(16);
+    expect(connections()).toBeLessThanOrEqual(8);
   });
 
   test("go to a server behind a prefix too", async () => {

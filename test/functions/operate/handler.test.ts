@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEventV2WithIAMAuthorizer } from "aws-lambda";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OrderBody } from "#shared/ledger/order.ts";
 import { respond } from "#shared/pipeline/respond.ts";
 import { encodeRequest, type OperateRequest } from "#shared/wire/operate.ts";
@@ -76,4 +76,37 @@ test.each([
 test("what cannot be done is 409 with what to do instead", async () => {
   const { request, call } = await asked();
   expect(await call(eventOf(encodeRequest({ ...request, incident: "0".repeat(16) }), ALICE))).toMatchObject({ statusCode: 409 });
+});
+
+describe("a report", () => {
+  const reader = { get: () => Promise.resolve(null) };
+  async function reporting() {
+    const { world, request } = await asked();
+    const { table, clock, telemetry, orders } = world.respondPorts();
+    const handler = module.createHandler({ table, clock, telemetry, orders, kept: { audit: reader, evidence: reader } });
+    return async (incident: string, by: string | null, verify: unknown = false) => {
+      const body = JSON.stringify({ schema: "falco-responder/report-request/1", incident: incident || request.incident, verify });
+      const { statusCode, body: answer } = await handler(eventOf(body, by), context);
+      return { statusCode, answer: JSON.parse(answer ?? "") as unknown };
+    };
+  }
+
+  test("is given to whoever signed, and to nobody else", async () => {
+    const call = await reporting();
+    expect(await call("", ALICE, true)).toMatchObject({
+      statusCode: 200,
+      answer: { kind: "reported", report: { schema: "falco-responder/report/1", questions: [{ state: "awaiting" }] } },
+    });
+    expect(await call("", null)).toMatchObject({ statusCode: 403, answer: { kind: "refused" } });
+  });
+
+  test("of an incident that is none, or asked for wrongly, is refused with the reason", async () => {
+    const call = await reporting();
+    expect(await call("0".repeat(16), ALICE)).toMatchObject({
+      statusCode: 409,
+      answer: { because: expect.stringContaining("no incident") },
+    });
+    expect(await call("../x", ALICE)).toMatchObject({ statusCode: 400, answer: { because: expect.stringContaining("16 hex digits") } });
+    expect(await call("", ALICE, "yes")).toMatchObject({ statusCode: 400, answer: { because: expect.stringContaining("verify") } });
+  });
 });
