@@ -14,7 +14,7 @@ export function liveNotifyPorts(env: NodeJS.ProcessEnv): NotifyPorts {
   return {
     table: dynamodbTable(table),
     // Another base than Slack's own: GovSlack's (https://slack-gov.com/api/), or a lab's.
-    channel: channels(secretReader(), { slackApi: env["SLACK_API_URL"] }),
+    channel: channels(secretReader(), { slackApi: env["SLACK_API_URL"] || undefined }),
     clock: systemClock,
     telemetry: liveTelemetry("notify"),
     registry: readCompiled().registry,

@@ -91,7 +91,7 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
     });
   expect(awaited.toSorted()).toEqual(written.toSorted());
 
-  const pipeline = ["ingest.ts", "notify.ts", "sweep.ts", "sweep/leftovers.ts", "sweep/record.ts", "audit.ts"]
+  const pipeline = ["ingest.ts", "notify/deliver.ts", "sweep.ts", "sweep/leftovers.ts", "sweep/record.ts", "audit.ts"]
     .map((file) => readFileSync(`shared/pipeline/${file}`, "utf8"))
     .join("\n");
   for (const name of new Set(awaited.map((text) => text.split(" ")[1]))) expect(pipeline).toContain(`.count("${name}"`);
