@@ -156,6 +156,8 @@ export const put = (bucket: string): Statement => allow(`Keep${bucket}`, ["s3:Pu
 export const failedTo = (bucket: string): Statement => allow("FailedBatchesNeedList", ["s3:ListBucket"], att(bucket, "Arn"));
 
 export const publish = (topics: readonly Value[]): Statement => allow("Publish", ["sns:Publish"], topics);
+export const putEvents = (buses: readonly Value[]): readonly Statement[] =>
+  buses.length > 0 ? [allow("PutEvents", ["events:PutEvents"], buses)] : [];
 export const ownTopic: Value = ref("Notifications");
 
 /** Secrets by name only. Secrets Manager adds six characters to a secret's ARN. */

@@ -26,6 +26,7 @@ import {
   ownTopic,
   publish,
   put,
+  putEvents,
   readIncidents,
   readKept,
   readSecrets,
@@ -133,8 +134,9 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
     listStreams,
     send("NotifyDead"),
     publish(topics(registry)),
+    ...putEvents(buses(registry)),
     useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm"]),
-    ...readSecrets(webhooks(registry)),
+    ...readSecrets(slackSecrets(registry)),
   ],
 
   // Verifies late what others began, sends what they could not and hands over again what no lane has taken: it looks, and does nothing itself.
@@ -145,10 +147,11 @@ const rights: Readonly<Record<FunctionKey, (plan: DeployPlan) => readonly Statem
     put("Audit"),
     send("AlertsEcs", "AlertsKubernetes", "AlertsWide"),
     publish(topics(plan.registry)),
+    ...putEvents(buses(plan.registry)),
     useKey(["dynamodb", "sqs", "sns", "secretsmanager", "ssm", "s3"]),
     ...onClusters(rightsToLook, plan),
     ...describeEks(ownRole(plan.registry.clusters)),
-    ...readSecrets([...webhooks(plan.registry), ...accessSecrets(plan.registry.clusters)]),
+    ...readSecrets([...slackSecrets(plan.registry), ...accessSecrets(plan.registry.clusters)]),
     ...assume(rolesOf(plan.registry.clusters)),
   ],
 
@@ -193,8 +196,14 @@ const onClusters = (declared: readonly Right[], { registry, userFunctions }: Dep
 const isEcs = (cluster: Cluster): boolean => cluster.kind === "ecs";
 const rolesOf = (clusters: readonly Cluster[]): readonly string[] => clusters.flatMap(({ roleArn }) => (roleArn === null ? [] : [roleArn]));
 const ownRole = (clusters: readonly Cluster[]): readonly Cluster[] => clusters.filter(({ roleArn }) => roleArn === null);
-const webhooks = ({ notifications }: Registry): readonly string[] =>
-  notifications.channels.flatMap((channel) => (channel.kind === "slack" ? [channel.urlSecret] : []));
+const slackSecrets = ({ notifications }: Registry): readonly string[] =>
+  notifications.channels.flatMap((channel) => {
+    if (channel.kind === "slack") return [channel.urlSecret];
+    return channel.kind === "slack-bot" ? [channel.botTokenSecret] : [];
+  });
+const buses = ({ notifications }: Registry): readonly string[] => [
+  ...new Set(notifications.channels.flatMap((channel) => (channel.kind === "bus" ? [channel.busArn] : []))),
+];
 const topics = ({ notifications }: Registry) => [
   ownTopic,
   ...new Set(notifications.channels.flatMap((channel) => (channel.kind === "sns" ? [channel.topicArn] : []))),

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { faultOf } from "./slack-blocks.ts";
+import { SlackWorkspace } from "./slack-web-api.ts";
 
 /** What an incoming webhook took. */
 export interface SlackMessage {
@@ -8,10 +9,13 @@ export interface SlackMessage {
   readonly blocks: readonly unknown[];
 }
 
-/** Slack's incoming webhook on loopback, as strict as the real one: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
+/** Slack on loopback: its Web API (`SlackWorkspace`) under `apiUrl`, and its incoming webhook, as strict as the real ones: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
 export interface SlackDouble {
   /** The webhook URL, with its secret path. */
   readonly url: string;
+  /** The base of the Web API, for `SLACK_API_URL`. */
+  readonly apiUrl: string;
+  readonly workspace: SlackWorkspace;
   messages(): readonly SlackMessage[];
   /** Everything that was asked, refused or not: the status and Slack's word for it. */
   answers(): readonly { readonly status: number; readonly body: string; readonly because: string | null }[];
@@ -21,6 +25,7 @@ export interface SlackDouble {
   stop(): Promise<void>;
 }
 
+const API_PATH = "/api/";
 const SECRET_PATH = "/services/T00000000/B00000000/lab-webhook-secret";
 const WORDS: Readonly<Record<number, string>> = {
   403: "action_prohibited",
@@ -35,14 +40,11 @@ export async function slackDouble(): Promise<SlackDouble> {
   const listeners: ((message: SlackMessage) => void)[] = [];
   let failing: { status: number | "hang"; retryAfterSeconds: number } | null = null;
 
+  const workspace = new SlackWorkspace();
   const server = createServer((request, response) => {
     void readBody(request).then((body) => {
-      if (failing?.status === "hang") return;
-      if (failing !== null) {
-        if (failing.status === 429) response.setHeader("Retry-After", String(failing.retryAfterSeconds));
-        answer(response, Number(failing.status), WORDS[Number(failing.status)] ?? "internal_error", "told to fail");
-        return;
-      }
+      if (failing !== null) return fail(failing, response);
+      if (request.url?.startsWith(API_PATH) === true) return answerApi(workspace, request, body, response);
       if (request.method !== "POST" || request.url !== SECRET_PATH)
         return answer(response, 404, "no_service", `${request.method} ${request.url}`);
       const [status, word, because, message] = judge(request, body);
@@ -52,6 +54,11 @@ export async function slackDouble(): Promise<SlackDouble> {
       for (const listener of listeners) listener(message);
     });
   });
+  const fail = ({ status, retryAfterSeconds }: NonNullable<typeof failing>, response: ServerResponse): void => {
+    if (status === "hang") return;
+    if (status === 429) response.setHeader("Retry-After", String(retryAfterSeconds));
+    answer(response, status, WORDS[status] ?? "internal_error", "told to fail");
+  };
   const answer = (response: ServerResponse, status: number, body: string, because: string | null): void => {
     answers.push({ status, body, because });
     response.writeHead(status, { "content-type": "text/plain" }).end(body);
@@ -64,6 +71,8 @@ export async function slackDouble(): Promise<SlackDouble> {
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return {
     url: `http://127.0.0.1:${port}${SECRET_PATH}`,
+    apiUrl: `http://127.0.0.1:${port}${API_PATH}`,
+    workspace,
     messages: () => messages,
     answers: () => answers,
     failWith: (status, retryAfterSeconds = 1) => {
@@ -76,6 +85,12 @@ export async function slackDouble(): Promise<SlackDouble> {
         server.closeAllConnections();
       }),
   };
+}
+
+function answerApi(workspace: SlackWorkspace, request: IncomingMessage, text: string, response: ServerResponse): void {
+  const { authorization, "content-type": contentType } = request.headers;
+  const { status, headers, body } = workspace.call((request.url ?? "").slice(API_PATH.length), authorization, contentType, text);
+  response.writeHead(status, { "content-type": "application/json; charset=utf-8", ...headers }).end(JSON.stringify(body));
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

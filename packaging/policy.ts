@@ -98,6 +98,7 @@ function compileRule(
   }
   const notify = (rule["notify"] ?? []) as readonly string[];
   reportChannels(notify, [...path, "notify"], yaml, around, report);
+  reportNarrow(notify, [...path, "notify"], yaml, around, report);
   reportUseless(known, rule, path, yaml, around, report);
   const compiled = { name: String(rule["name"]), match, actions: known, notify, mode: (rule["mode"] ?? "enforce") as Mode };
   const escalated =
@@ -181,6 +182,21 @@ function reportChannels(
       didYouMean(name, known) ?? (known.length > 0 ? `known: ${known.join(", ")}` : "notifications in falco-responder.yml is empty");
     report(yaml.problem([...path, position], `no channel is named "${name.slice(0, 80)}"`, near));
   });
+}
+
+/** What the routes of all its channels leave over goes elsewhere, and whoever wrote the rule should know. */
+function reportNarrow(
+  names: readonly string[],
+  path: Path,
+  yaml: YamlFile,
+  { registry }: Surroundings,
+  report: (problem: Problem) => void,
+): void {
+  const { channels, system } = registry.notifications;
+  const named = channels.filter(({ name, kind }) => kind !== "bus" && names.includes(name));
+  if (named.length === 0 || named.some(({ when }) => when === undefined)) return;
+  const message = `every channel of the rule has a "when": what none of them takes goes to ${system.join(", ")}`;
+  report(yaml.problem(path, message, 'name a channel without "when", or leave it so', { severity: "warning" }));
 }
 
 const kindsOf: Readonly<Record<ClusterKind, readonly Workload["kind"][]>> = {

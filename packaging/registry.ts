@@ -56,8 +56,8 @@ export function compileRegistry(yaml: YamlFile, deployment: Deployment): Registr
   });
   reportSources(lines, { account, region }, yaml, report);
   const home = { account, region, stage: deployment.stage };
-  const notifications = compileNotifications(source["notifications"] ?? [], home, yaml, report);
   const names = clusters.map(({ name }) => name);
+  const notifications = compileNotifications(source["notifications"] ?? [], home, names, yaml, report);
   const deploy = (source["deploy"] ?? {}) as Keyed;
   const switchParameter = String(deploy["switchParameter"] ?? `/falco-responder/${deployment.stage}/switch`);
   return {

@@ -13,7 +13,8 @@ export function liveNotifyPorts(env: NodeJS.ProcessEnv): NotifyPorts {
   if (!table) throw new PipelineError("config_invalid", "the environment variable LEDGER_TABLE is missing");
   return {
     table: dynamodbTable(table),
-    channel: channels(secretReader()),
+    // Another base than Slack's own: GovSlack's (https://slack-gov.com/api/), or a lab's.
+    channel: channels(secretReader(), { slackApi: env["SLACK_API_URL"] || undefined }),
     clock: systemClock,
     telemetry: liveTelemetry("notify"),
     registry: readCompiled().registry,

@@ -36,6 +36,8 @@ export const RECORDED: Readonly<Record<ItemType | "arrival" | "count" | "held" |
   arrival: never("which log events were handed over: what was decided about their alerts has records of its own"),
   sensors: never("who is silent now: what was told of it are notes"),
   delivery: never("up to when delivery was compared: what was told of it are notes"),
+  pace: never("when a channel may be called next: nothing was decided, and it changes with every message"),
+  thread: never("which Slack message an incident has: what it told is said by the notes"),
   chore: never("when sweep last looked around: nothing was decided"),
   count: never("how many similar alerts came: the alert's record has the count of its batch"),
 };

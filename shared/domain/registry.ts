@@ -1,5 +1,6 @@
 import type { Person, SlackApp } from "#shared/domain/person.ts";
 import type { Mode } from "#shared/domain/policy.ts";
+import type { Priority } from "#shared/domain/priority.ts";
 import type { Heartbeat } from "#shared/domain/sensor.ts";
 
 /** The compiled `falco-responder.yml`: which clusters there are, and whose lines speak for them. */
@@ -83,13 +84,36 @@ export interface Notifications {
   readonly system: readonly string[];
 }
 
-export type ChannelConfig =
-  | { readonly name: string; readonly kind: "sns"; readonly topicArn: string }
-  | {
-      readonly name: string;
-      readonly kind: "slack";
-      /** `ssm:/name` or `secretsmanager:name`: never the URL itself. */
-      readonly urlSecret: string;
-      /** false: its webhook is of another app than `slackApp`, and Slack would send clicks elsewhere. */
-      readonly buttons?: false;
-    };
+export type ChannelConfig = Route &
+  (
+    | { readonly name: string; readonly kind: "sns"; readonly topicArn: string }
+    /** `urlSecret`: `ssm:/name` or `secretsmanager:name`: never the URL itself. */
+    | ({ readonly name: string; readonly kind: "slack"; readonly urlSecret: string } & Clickable)
+    /** Slack by a bot's token: a message can be updated and has a thread. `channelId`: C0123456789. */
+    | ({ readonly name: string; readonly kind: "slack-bot"; readonly botTokenSecret: string; readonly channelId: string } & Clickable)
+    /** EventBridge: programs, which get every event. */
+    | { readonly name: string; readonly kind: "bus"; readonly busArn: string }
+  );
+
+interface Clickable {
+  /** false: its webhook or token is of another app than `slackApp`, and Slack would send clicks elsewhere. */
+  readonly buttons?: false;
+}
+
+interface Route {
+  /** What it takes; absent: everything. */
+  readonly when?: When;
+  /** More messages than so many within a minute become one digest a minute. */
+  readonly digestAbove?: number;
+}
+
+/** All of it must hold. Globs as in `protect`: `*` any text, `?` one character; compared without regard to case. */
+export interface When {
+  /** At least this. */
+  readonly priority?: Priority;
+  readonly clusters?: readonly string[];
+  /** Of the verified workload: what only an alert claims routes nothing. */
+  readonly namespaces?: readonly string[];
+  /** Labels or tags of the verified workload, by name. */
+  readonly labels?: Readonly<Record<string, string>>;
+}

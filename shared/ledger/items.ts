@@ -19,6 +19,8 @@ export type ItemType =
   | "sensors"
   | "delivery"
   | "escalation"
+  | "pace"
+  | "thread"
   | "audit"
   | "click"
   | "threshold";

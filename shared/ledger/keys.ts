@@ -38,6 +38,15 @@ export const noticeKey = (kind: string, subject: string, channel: string, once: 
   sk: `NOTE#${channel}#notice#${hashOf("notice", once).slice(0, 16)}`,
 });
 
+/** The message about the incident that a channel keeps up to date. */
+export const threadKey = (incident: string, channel: string): Key => ({ pk: incidentPk(incident), sk: `THREAD#${channel}` });
+
+/** When a channel may be sent to next. */
+export const paceKey = (channel: string): Key => ({ pk: `PACE#${channel}`, sk: "SLOT" });
+
+/** `minute`: ISO 8601, when the minute of the digest began. */
+export const digestKey = (channel: string, minute: string): Key => ({ pk: `DIGEST#${channel}`, sk: `NOTE#${channel}#digest#${minute}` });
+
 const plainOr = (text: string): string => (/^[\w.:/@-]{1,200}$/.test(text) ? text : hashOf("plain", text));
 
 /** Where an alert was recorded: a repeated delivery goes on from there and decides nothing anew. */

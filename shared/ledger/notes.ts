@@ -1,3 +1,4 @@
+import type { Gist } from "#shared/domain/digest.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import { expiry, iso, KEEP_INCIDENT_S } from "#shared/ledger/items.ts";
 import { noteKey } from "#shared/ledger/keys.ts";
@@ -38,11 +39,22 @@ export interface NoteItem extends OwedItem {
   readonly alert: string;
   /** Uid of the target: `targetKey(incident, target)`; null: no verified target. */
   readonly target: string | null;
+  /** What a digest says of it; absent: it is never folded into one. */
+  readonly gist?: Gist;
+  /** Sent: the digest that told it (sk under `digestPk`); absent: its own message did. */
+  readonly digest?: string;
   /** Sent: what it told of the target's receipts (`toldOf`), so that no other note tells the same again. */
   readonly told?: string;
 }
 
-export type OwedNote = NoteItem | NoticeItem;
+/** One message for many (`shared/ledger/digests.ts`). Sent when its minute is over. */
+export interface DigestItem extends OwedItem {
+  readonly phase: "digest";
+  /** JSON of a `Digest`. */
+  readonly body: string;
+}
+
+export type OwedNote = NoteItem | NoticeItem | DigestItem;
 
 export interface NewNote {
   readonly incident: string;
@@ -51,6 +63,7 @@ export interface NewNote {
   readonly topic: string;
   readonly alert: string;
   readonly target: string | null;
+  readonly gist?: Gist;
 }
 
 /** Sweep looks at a note this long after its creation: the stream is normally faster. */
@@ -74,6 +87,7 @@ export function newNote(note: NewNote, nowMs: number): NoteItem {
     topic,
     alert,
     target,
+    ...(note.gist === undefined ? {} : { gist: note.gist }),
     attempts: 0,
     because: null,
   };
@@ -90,6 +104,14 @@ export function readNote(item: Item | null): NoteItem | null {
 /** What there is to tell of these receipts, as one text: the same when nothing new has happened. */
 export const toldOf = (receipts: readonly Receipt[]): string =>
   JSON.stringify(receipts.map(({ action, outcome, because }) => [action, outcome, because]).sort());
+
+/** Whether one of these notes told this receipt, as it is, already. */
+export function tellsAlready(notes: readonly NoteItem[]): (receipt: Receipt) => boolean {
+  const told = new Set(
+    notes.flatMap((note) => (note.told === undefined ? [] : (JSON.parse(note.told) as unknown[]).map((one) => JSON.stringify(one)))),
+  );
+  return ({ action, outcome, because }) => told.has(JSON.stringify([action, outcome, because]));
+}
 
 /** The next version of a note. Write it with the condition `version` of the one that was read. `dueMs` null: out of sweep's index. */
 export function moveNote<N extends OwedItem>(

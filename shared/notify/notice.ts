@@ -1,8 +1,8 @@
 import type { Notice } from "#shared/domain/notice.ts";
 import { said } from "#shared/notify/parts.ts";
 import { code, context, fallback, header, plain, type SlackPayload, section } from "#shared/notify/slack-parts.ts";
-import { SNS_LIMITS, type SnsContent } from "#shared/notify/sns.ts";
-import { ascii, clean as cleaned, cut, escaped, inert, unlinked } from "#shared/notify/text.ts";
+import { plainSubject, SNS_LIMITS, type SnsContent } from "#shared/notify/sns.ts";
+import { clean as cleaned, cut, escaped, unlinked } from "#shared/notify/text.ts";
 
 export const NOTICE_SCHEMA = "falco-responder/notice/1";
 
@@ -106,11 +106,7 @@ const NO_INCIDENT = {
   outcome: "none",
 } as const;
 
-const mailSubject = (text: string): string =>
-  ascii(unlinked(ascii(inert(text))))
-    .replace(/\s+/g, " ")
-    .slice(0, SNS_LIMITS.subject)
-    .trim();
+const mailSubject = (text: string): string => plainSubject(text).slice(0, SNS_LIMITS.subject).trim();
 
 function attribute(text: string): string {
   const plainText = cut(cleaned(text), SNS_LIMITS.attribute);

@@ -29,20 +29,15 @@ export function renderSns(view: IncidentView): SnsContent {
   };
 }
 
+/** A long headline is cut, never the cluster: who reads only subjects must know where. */
+function subject(view: IncidentView, story: Story): string {
+  const end = plainSubject(` [${cut(said(view.cluster?.name ?? "unknown cluster").said, 24)}]`).slice(0, 40);
+  const begin = plainSubject(`Falco ${view.alert?.priority ?? "alert"}: ${story.headline}`);
+  return `${begin.slice(0, SNS_LIMITS.subject - end.length).trim()}${end}`.trim();
+}
+
 /** SNS wants a subject that begins with a letter, number or punctuation mark. Full-width letters become plain ones first, and no link then. */
-const subject = (view: IncidentView, story: Story): string =>
-  ascii(
-    unlinked(
-      ascii(
-        inert(
-          `Falco ${view.alert?.priority ?? "alert"}: ${story.headline} [${cut(said(view.cluster?.name ?? "unknown cluster").said, 24)}]`,
-        ),
-      ),
-    ),
-  )
-    .replace(/\s+/g, " ")
-    .slice(0, SNS_LIMITS.subject)
-    .trim();
+export const plainSubject = (text: string): string => ascii(unlinked(ascii(inert(text)))).replace(/\s+/g, " ");
 
 /** A mail client makes links of anything that looks like one: only ours are left. */
 function part(one: Part): string {

@@ -96,7 +96,7 @@ export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<Swe
   const report = {
     claims,
     orders,
-    notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0 },
+    notes: notes ?? { sent: 0, retry: 0, dead: 0, skipped: 0, folded: 0 },
     closed,
     leftovers,
     sensors,

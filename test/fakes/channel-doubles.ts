@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { slackRefuses, snsRefuses } from "./channel-rules.ts";
+import { busRefuses, slackRefuses, snsRefuses } from "./channel-rules.ts";
 
 /** What a double answers next instead of what it thinks of the message. `drop` closes the connection, `hang` never answers. */
 export type Trouble = { readonly status: number; readonly body: string; readonly headers?: Record<string, string> } | "drop" | "hang";
@@ -95,6 +96,27 @@ export const snsDouble = (): Promise<Double> =>
       keep: sent,
     };
   });
+
+/** EventBridge's PutEvents in its JSON protocol, on the loopback: an answer for each entry. */
+export const busDouble = (): Promise<Double> =>
+  double((request, body) => {
+    const { Entries } = (parsed(body) ?? {}) as { readonly Entries?: readonly PutEntry[] };
+    if (request.headers["x-amz-target"] !== "AWSEvents.PutEvents" || Entries === undefined || Entries.length < 1 || Entries.length > 10)
+      return { status: 400, body: JSON.stringify({ __type: "ValidationException", message: "1 to 10 entries" }) };
+    const results = Entries.map(({ EventBusName, DetailType, Detail }) => {
+      const refused = busRefuses({ kind: "bus", busArn: EventBusName, events: [{ detailType: DetailType, detail: Detail, atMs: 0 }] });
+      return refused === null ? { EventId: randomUUID() } : { ErrorCode: refused, ErrorMessage: "no" };
+    });
+    const failed = results.filter(({ ErrorCode }) => ErrorCode !== undefined).length;
+    const answer = { status: 200, body: JSON.stringify({ FailedEntryCount: failed, Entries: results }) };
+    return failed === 0 ? { ...answer, keep: Entries } : answer;
+  });
+
+interface PutEntry {
+  readonly EventBusName: string;
+  readonly DetailType: string;
+  readonly Detail: string;
+}
 
 const refusal = (message: string) => ({
   status: 400,

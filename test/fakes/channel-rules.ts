@@ -48,3 +48,22 @@ export function snsRefuses({ topicArn, subject, text, body, attributes }: Sns): 
   const bytes = Buffer.byteLength(JSON.stringify({ default: body, email: text })) + Buffer.byteLength(values.flat().join(""));
   return bytes > 262_144 ? "Invalid parameter: Message too long" : null;
 }
+
+/** Why EventBridge refuses a message, or null: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html */
+export function busRefuses({ busArn, events }: Extract<OutgoingMessage, { kind: "bus" }>): string | null {
+  if (!/^arn:aws[\w-]*:events:[\w-]+:\d{12}:event-bus\/[\w./-]{1,256}$/.test(busArn)) return "InvalidArgument";
+  for (const { detailType, detail } of events) {
+    if (detailType === "" || detailType.length > 128) return "InvalidArgument";
+    if (!isRecord(parsed(detail))) return "MalformedDetail";
+    if (Buffer.byteLength(detail) > 256_000) return "InvalidArgument";
+  }
+  return null;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

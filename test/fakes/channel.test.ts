@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
 import { channels } from "#shared/adapters/channels.ts";
+import { awsPutter } from "#shared/adapters/channels-bus.ts";
 import { awsPublisher } from "#shared/adapters/channels-sns.ts";
 import { secretReader } from "#shared/adapters/secrets.ts";
 import type { Delivery } from "#shared/ports/channel.ts";
+import { slackDouble as slackWebDouble } from "../../lab/slack-double.ts";
+import type { ApiAnswer } from "../../lab/slack-web-api.ts";
 import { type ChannelWorld, channelContract, slackMessage } from "../contracts/channel.suite.ts";
 import { FakeChannel } from "./channel.ts";
-import { slackDouble, snsDouble, type Trouble } from "./channel-doubles.ts";
+import { busDouble, slackDouble, snsDouble, type Trouble } from "./channel-doubles.ts";
 
 const FAKE: Record<Parameters<ChannelWorld["trouble"]>[1], Delivery | "hang"> = {
   throttled: { kind: "retry", because: "throttled", afterMs: 2_000 },
@@ -26,11 +29,18 @@ channelContract("the fake", () => {
 
 const sdkError = (code: string): string =>
   `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>no</Message></Error></ErrorResponse>`;
-const DOUBLE: Record<"sns" | "slack", Record<Parameters<ChannelWorld["trouble"]>[1], Trouble>> = {
+/** The first of these is met; an answer of Slack's API, or what the connection does. */
+const DOUBLE: Record<"sns" | "slack" | "bus", Record<Parameters<ChannelWorld["trouble"]>[1], Trouble>> = {
   slack: {
     throttled: { status: 429, body: "rate_limited", headers: { "retry-after": "7" } },
     down: "drop",
     refused: { status: 410, body: "channel_is_archived" },
+    silent: "hang",
+  },
+  bus: {
+    throttled: { status: 200, body: JSON.stringify({ FailedEntryCount: 1, Entries: [{ ErrorCode: "ThrottlingException" }] }) },
+    down: { status: 500, body: JSON.stringify({ __type: "InternalException" }) },
+    refused: { status: 200, body: JSON.stringify({ FailedEntryCount: 1, Entries: [{ ErrorCode: "NotAuthorizedForSourceException" }] }) },
     silent: "hang",
   },
   sns: {
@@ -41,24 +51,40 @@ const DOUBLE: Record<"sns" | "slack", Record<Parameters<ChannelWorld["trouble"]>
   },
 };
 
-channelContract("SNS by its SDK and Slack by fetch, against doubles on the loopback", async () => {
-  const [slack, sns] = [await slackDouble(), await snsDouble()];
+const API: Record<Parameters<ChannelWorld["trouble"]>[1], ApiAnswer | "hang"> = {
+  throttled: { status: 429, headers: { "Retry-After": "30" }, body: { ok: false, error: "ratelimited" } },
+  down: { status: 503, headers: {}, body: {} },
+  refused: { status: 200, headers: {}, body: { ok: false, error: "is_archived" } },
+  silent: "hang",
+};
+
+channelContract("SNS and EventBridge by SDK and Slack by fetch, against doubles on the loopback", async () => {
+  const [slack, sns, bus, web] = [await slackDouble(), await snsDouble(), await busDouble(), await slackWebDouble()];
+  web.workspace.isPaced = false;
   const secrets = secretReader({
-    parameter: () => Promise.resolve(`${slack.url}/services/T0/B0/hook`),
+    parameter: (name) => Promise.resolve(name === "/falco/bot" ? web.workspace.token : `${slack.url}/services/T0/B0/hook`),
     secret: () => Promise.resolve(undefined),
   });
   const publisher = awsPublisher({ endpoint: sns.url, region: "eu-west-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } });
+  const putter = awsPutter({ endpoint: bus.url, region: "eu-west-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } });
+  const doubles = { slack, sns, bus };
   return {
-    channel: channels(secrets, publisher),
-    received: () => [...slack.received, ...sns.received],
+    channel: channels(secrets, { publisher, putter, slackApi: web.apiUrl }),
+    received: () => [...slack.received, ...sns.received, ...web.workspace.messages(), ...bus.received],
     trouble: (kind, what) => {
+      if (kind === "slack-bot") {
+        const answer = API[what];
+        if (answer === "hang") web.failWith("hang");
+        else web.workspace.trouble.push(answer);
+        return;
+      }
       const trouble = DOUBLE[kind][what];
-      // The SDK asks twice before it gives up.
-      if (kind === "sns" && what !== "refused") sns.trouble.push(trouble, trouble);
-      else (kind === "sns" ? sns : slack).trouble.push(trouble);
+      // The SDK asks twice before it gives up, and entries are put three times.
+      const times = kind === "slack" || what === "refused" ? 1 : kind === "bus" ? 3 : 2;
+      doubles[kind].trouble.push(...Array.from({ length: times }, () => trouble));
     },
     close: async () => {
-      await Promise.all([slack.close(), sns.close()]);
+      await Promise.all([slack.close(), sns.close(), bus.close(), web.stop()]);
     },
   };
 });

@@ -1,5 +1,5 @@
 import type { Channel, Delivery, OutgoingMessage } from "#shared/ports/channel.ts";
-import { slackRefuses, snsRefuses } from "./channel-rules.ts";
+import { busRefuses, slackRefuses, snsRefuses } from "./channel-rules.ts";
 
 type Answer = Delivery | "hang" | (() => Error);
 
@@ -25,11 +25,44 @@ export class FakeChannel implements Channel {
     if (answer === "hang") return hang(signal);
     if (typeof answer === "function") return Promise.reject(answer());
     if (answer !== undefined) return Promise.resolve(answer);
-    const refused = message.kind === "slack" ? slackRefuses(message.payload) : snsRefuses(message);
+    const refused = refusal(message);
     if (refused !== null) return Promise.resolve({ kind: "permanent", because: refused });
+    if (message.kind === "slack-bot") return Promise.resolve(this.#toWorkspace(message));
     this.received.push(message);
-    return Promise.resolve({ kind: "sent", reference: message.kind === "sns" ? `message-${this.received.length}` : null });
+    return Promise.resolve({ kind: "sent", reference: message.kind === "slack" ? null : `message-${this.received.length}` });
   }
+
+  /** Messages of the bot's channel that are still there, by ts, as they are now. */
+  readonly posted = new Map<string, PostedMessage>();
+  #ts = 1_000;
+
+  #toWorkspace(message: Extract<OutgoingMessage, { kind: "slack-bot" }>): Delivery {
+    const { call, payload } = message;
+    if (call.kind !== "post" && !this.posted.has(call.ts)) return { kind: "gone", because: "message_not_found" };
+    this.received.push(message);
+    if (call.kind === "update") {
+      const before = this.posted.get(call.ts);
+      this.posted.set(call.ts, { threadTs: before?.threadTs ?? null, broadcast: false, payload, updates: (before?.updates ?? 0) + 1 });
+      return { kind: "sent", reference: call.ts };
+    }
+    this.#ts += 1;
+    const ts = `1700000000.${String(this.#ts).padStart(6, "0")}`;
+    const isReply = call.kind === "reply";
+    this.posted.set(ts, { threadTs: isReply ? call.ts : null, broadcast: isReply && call.broadcast, payload, updates: 0 });
+    return { kind: "sent", reference: ts };
+  }
+}
+
+export interface PostedMessage {
+  readonly threadTs: string | null;
+  readonly broadcast: boolean;
+  readonly payload: { readonly text: string; readonly blocks: readonly unknown[] };
+  readonly updates: number;
+}
+
+function refusal(message: OutgoingMessage): string | null {
+  if (message.kind === "sns") return snsRefuses(message);
+  return message.kind === "bus" ? busRefuses(message) : slackRefuses(message.payload);
 }
 
 const hang = (signal: AbortSignal): Promise<Delivery> =>

@@ -97,7 +97,7 @@ test("an alarm on one of our metrics waits for the name and dimensions that the 
 
   const pipeline = [
     "ingest.ts",
-    "notify.ts",
+    "notify/deliver.ts",
     "sweep.ts",
     "sweep/leftovers.ts",
     "sweep/record.ts",

@@ -66,8 +66,9 @@ export const plan: DeployPlan = {
       channels: [
         { name: "team", kind: "sns", topicArn: "arn:aws:sns:eu-central-1:111122223333:team" },
         { name: "chat", kind: "slack", urlSecret: "ssm:/falco-responder/slack" },
+        { name: "events", kind: "bus", busArn: "arn:aws:events:eu-central-1:111122223333:event-bus/falco-responder-test" },
       ],
-      system: ["team", "chat"],
+      system: ["team", "chat", "events"],
     },
     slackApp: { team: "T0123", app: "A0123", signingSecret: "secretsmanager:falco-responder/slack-signing" },
   },

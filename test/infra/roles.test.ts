@@ -83,7 +83,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     "sts:AssumeRole",
   ],
   "respond-wide": [...LOG, ...KEY, ...CLAIM, ...LANE, ...SEE, ...MACHINES, ...ROLES, "s3:PutObject", "ssm:GetParameter", "sts:AssumeRole"],
-  notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
+  notify: [...LOG, ...KEY, ...LEDGER, ...STREAM, "events:PutEvents", "sns:Publish", "sqs:SendMessage", "ssm:GetParameter"],
   sweep: [
     ...LOG,
     ...KEY,
@@ -92,6 +92,7 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
     ...SECRETS,
     "dynamodb:BatchWriteItem",
     "eks:DescribeCluster",
+    "events:PutEvents",
     "s3:PutObject",
     "sns:Publish",
     "sqs:SendMessage",
@@ -115,6 +116,22 @@ const expected: Readonly<Record<FunctionKey, readonly string[]>> = {
 describe("each function has a role of its own, with exactly the rights of its work", () => {
   test.each(FUNCTIONS)("%s", (key) => {
     expect([...new Set(allowed(of(key)))].sort()).toEqual([...new Set(expected[key])].sort());
+  });
+
+  test("a bus may be put on by who sends, and only when there is one; a bot's token is read by its name", () => {
+    const bot = { name: "bot", kind: "slack-bot", botTokenSecret: "ssm:/falco/bot", channelId: "C0123456789" } as const;
+    const { channels, system } = plan.registry.notifications;
+    const withChannels = (some: typeof channels) => ({
+      ...plan,
+      registry: { ...plan.registry, notifications: { channels: some, system } },
+    });
+    const quiet = withChannels(channels.filter(({ kind }) => kind !== "bus"));
+    for (const key of FUNCTIONS) {
+      const sends = key === "notify" || key === "sweep";
+      expect(allowed(of(key)).includes("events:PutEvents")).toBe(sends);
+      expect(allowed(of(key, quiet))).not.toContain("events:PutEvents");
+      expect(JSON.stringify(of(key, withChannels([bot]))).includes("parameter/falco/bot")).toBe(sends);
+    }
   });
 
   test("only Lambda may take the roles", () => {
@@ -271,6 +288,7 @@ test("every AWS call of the adapters is granted, and nothing is granted that nei
     ListTasks: ["ecs:ListTasks"],
     ModifyNetworkInterfaceAttribute: ["ec2:ModifyNetworkInterfaceAttribute"],
     Publish: ["sns:Publish"],
+    PutEvents: ["events:PutEvents"],
     PutObject: ["s3:PutObject"],
     PutRolePolicy: ["iam:PutRolePolicy"],
     Query: ["dynamodb:Query"],

@@ -39,6 +39,74 @@ describe("falco-responder.yml", () => {
     expect(systemOf(load(mapped("  system: []\n"), POLICY))).toEqual([expect.stringContaining("empty does not mean any")]);
   });
 
+  const CHAT = "    urlSecret: ssm:/falco/slack\n";
+  const chat = (text: string) => change(CONFIG, CHAT, text);
+  const channelsOf = (config: string) => {
+    const loaded = load(config, POLICY);
+    return loaded.ok ? { channels: loaded.compiled.registry.notifications.channels, told: told(loaded) } : told(loaded);
+  };
+
+  test("Slack by a bot's token, a bus, and routes are compiled", () => {
+    const bot = "    botTokenSecret: ssm:/falco/bot\n    channel: C0123456789\n    digestAbove: 5\n";
+    const when = '    when: { priority: ">= error", clusters: [sh*], namespaces: ["pay-*"], labels: { team: pay } }\n';
+    expect(channelsOf(chat(`${bot}${when}  - name: events\n    kind: bus\n`))).toEqual({
+      channels: [
+        { name: "team", kind: "sns", topicArn: "arn:aws:sns:eu-central-1:111122223333:falco-responder-test-notifications" },
+        {
+          name: "chat",
+          kind: "slack-bot",
+          botTokenSecret: "ssm:/falco/bot",
+          channelId: "C0123456789",
+          digestAbove: 5,
+          when: { priority: "Error", clusters: ["sh*"], namespaces: ["pay-*"], labels: { team: "pay" } },
+        },
+        { name: "events", kind: "bus", busArn: "arn:aws:events:eu-central-1:111122223333:event-bus/falco-responder-test" },
+      ],
+      told: [],
+    });
+  });
+
+  test.each<[string, string, string]>([
+    ["a bot without its channel", "    botTokenSecret: ssm:/x\n", '22:5 notifications[1]: "channel" is missing'],
+    ["a channel without its bot", "    channel: C0123456789\n", '22:5 notifications[1]: "botTokenSecret" is missing'],
+    [
+      "both ways at once",
+      `${CHAT}    botTokenSecret: ssm:/x\n    channel: C0123456789\n`,
+      "24:5 notifications[1].urlSecret: a webhook and a bot's token are two ways",
+    ],
+    ["neither way", "", '"urlSecret" is missing'],
+    ["a channel's name", "    botTokenSecret: ssm:/x\n    channel: alerts\n", "give the channel's id"],
+    ["a token in the file", "    botTokenSecret: xoxb-1-2-3\n    channel: C0123456789\n", "name the place, never the value"],
+    ["a priority that is none", `${CHAT}    when: { priority: Eror }\n`, '"Eror" is no least priority; did you mean "Error"?'],
+    ["an upper limit of priority", `${CHAT}    when: { priority: "<= Error" }\n`, "is no least priority"],
+    [
+      "a cluster that nobody registered",
+      `${CHAT}    when: { clusters: [shopp] }\n`,
+      '25:24 notifications[1].when.clusters[0]: no registered cluster is named "shopp"; did you mean "shop"?',
+    ],
+    ["an unknown key of a route", `${CHAT}    when: { namespace: [x] }\n`, 'did you mean "namespaces"?'],
+    ["a route of nothing", `${CHAT}    when: {}\n`, "empty does not mean any"],
+    [
+      "a topic of a bus",
+      `${CHAT}  - name: events\n    kind: bus\n    topic: arn:aws:sns:eu-central-1:111122223333:x\n`,
+      "topic is for sns only",
+    ],
+    ["a bus in digests", `${CHAT}  - name: events\n    kind: bus\n    digestAbove: 5\n`, "a bus is told everything"],
+  ])("%s is an error with its line", (_what, text, message) => {
+    expect(JSON.stringify(channelsOf(chat(text))).replaceAll('\\"', '"')).toContain(message);
+    expect(load(chat(text), POLICY).ok).toBe(false);
+  });
+
+  test("routes that leave something over are said, with who gets it", () => {
+    const routed = change(CONFIG, "    kind: sns\n", "    kind: sns\n    when: { priority: Error }\n");
+    const all = change(routed, CHAT, `${CHAT}    when: { priority: Error }\n`);
+    expect(told(load(routed, POLICY))).toEqual([
+      expect.stringContaining('rules[0].notify: warning: every channel of the rule has a "when"'),
+    ]);
+    expect(told(load(all, POLICY))[0]).toContain('warning: every channel has a "when": what none of them takes goes to team, chat');
+    expect(load(all, POLICY).ok).toBe(true);
+  });
+
   test.each<[string, string, string, string]>([
     [
       "an unknown key",

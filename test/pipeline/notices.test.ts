@@ -21,7 +21,7 @@ const stateOf = async (world: NotifyWorld, key: Key | undefined) =>
 test("a notice goes to every system channel in its form, once", async () => {
   const world = new NotifyWorld();
   const keys = await owe(world);
-  expect(await deliverNotes(keys, world.ports, signal)).toEqual({ sent: 2, retry: 0, dead: 0, skipped: 0 });
+  expect(await deliverNotes(keys, world.ports, signal)).toEqual({ sent: 2, retry: 0, dead: 0, skipped: 0, folded: 0 });
   expect(world.channel.received.map(({ kind }) => kind).sort()).toEqual(["slack", "sns"]);
   expect(JSON.stringify(world.channel.received)).toContain("falco-responder/notice/1");
   expect(await deliverNotes(keys, world.ports, signal)).toMatchObject({ sent: 0, skipped: 2 });

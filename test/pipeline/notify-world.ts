@@ -1,3 +1,4 @@
+import type { Gist } from "#shared/domain/digest.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import type { Registry } from "#shared/domain/registry.ts";
 import type { AlertBody, IncidentBody, ReceiptBody, TargetBody } from "#shared/ledger/incident.ts";
@@ -32,6 +33,8 @@ const REGISTRY: Registry = {
     channels: [
       { name: "topic", kind: "sns", topicArn: "arn:aws:sns:eu-west-1:123456789012:falco" },
       { name: "chat", kind: "slack", urlSecret: "ssm:/falco/slack" },
+      { name: "bot", kind: "slack-bot", botTokenSecret: "ssm:/falco/bot", channelId: "C0LAB00001" },
+      { name: "bus", kind: "bus", busArn: "arn:aws:events:eu-west-1:123456789012:event-bus/falco-responder-test" },
     ],
     system: ["topic", "chat"],
   },
@@ -49,7 +52,13 @@ export class NotifyWorld {
     table: this.table,
     channel: this.channel,
     registry: REGISTRY,
-    clock: { now: () => this.nowMs, sleep: () => Promise.resolve() },
+    clock: {
+      now: () => this.nowMs,
+      sleep: (ms) => {
+        this.nowMs += ms;
+        return Promise.resolve();
+      },
+    },
     telemetry: {
       info: (...line) => this.logs.push(line),
       warn: (...line) => this.logs.push(line),
@@ -66,7 +75,7 @@ export class NotifyWorld {
   };
 
   /** Records an incident with one alert on one task and a pending note for each channel; gives the keys of the notes. */
-  async owe(incident: string, channels: readonly string[] = ["topic", "chat"]): Promise<Key[]> {
+  async owe(incident: string, channels: readonly string[] = ["topic", "chat"], gist?: Gist): Promise<Key[]> {
     const meta: IncidentBody = {
       incident,
       subject: "s",
@@ -96,7 +105,7 @@ export class NotifyWorld {
     };
     const target: TargetBody = { workload: TASK, how: "runtimeId" };
     const notes = channels.map((channel) =>
-      newNote({ incident, channel, phase: "decision", topic: "t", alert: ALERT.id, target: TASK.uid }, this.nowMs),
+      newNote({ incident, channel, phase: "decision", topic: "t", alert: ALERT.id, target: TASK.uid, ...(gist && { gist }) }, this.nowMs),
     );
     await this.table.putAll(
       [
@@ -111,8 +120,9 @@ export class NotifyWorld {
   }
 
   /** A pending note about the outcome for the same task. */
-  async oweOutcome(incident: string, channel = "topic"): Promise<Key> {
-    const item = newNote({ incident, channel, phase: "outcome", topic: "t", alert: ALERT.id, target: TASK.uid }, this.nowMs);
+  async oweOutcome(incident: string, channel = "topic", gist?: Gist): Promise<Key> {
+    const about = { incident, channel, phase: "outcome", topic: "t", alert: ALERT.id, target: TASK.uid } as const;
+    const item = newNote({ ...about, ...(gist && { gist }) }, this.nowMs);
     await this.table.putAll([item], new AbortController().signal);
     return { pk: item.pk, sk: item.sk };
   }

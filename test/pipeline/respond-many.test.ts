@@ -161,7 +161,8 @@ test("10,000 alerts with duplicates and a function that keeps dying: all account
   let counted = 0;
   for (const incident of incidents) counted += await trueCount(incident, world.table, signal);
   expect(counted, seed).toBe(TARGETS * BATCHES);
-  expect(world.table.ofType("note"), seed).toHaveLength(TARGETS * 2);
+  const notes = world.table.ofType("note").filter(({ phase }) => phase !== "digest");
+  expect(notes, seed).toHaveLength(TARGETS * 2);
   expect(world.dead, seed).toEqual([]);
 }, 120_000);
 

@@ -16,6 +16,7 @@ import { decide, matchingRules } from "#shared/policy/decide.ts";
 import { matchAlert } from "#shared/policy/match.ts";
 import { modesOf } from "#shared/policy/modes.ts";
 import { escalate, isStop } from "#shared/policy/recurrence.ts";
+import { route } from "#shared/policy/route.ts";
 
 /** From this receive on, a control plane that cannot be asked or lags is a hold: people are told while the alert is still fresh. */
 const LAST_PATIENT_RECEIVE = 4;
@@ -92,7 +93,15 @@ async function weigh(
     rules: matched.map(({ name }) => name),
     decisions,
     resolution: withoutSecrets(resolution),
-    channels: channelsOf(entry, matched, ports),
+    channels: route(
+      matched.flatMap(({ notify }) => notify),
+      {
+        priority: entry.alert.priority,
+        cluster: entry.cluster,
+        workload: resolution?.kind === "unverified" ? null : (resolution?.workload ?? null),
+      },
+      ports.registry.notifications,
+    ),
     climbs: null,
     counted: said,
   };
@@ -155,12 +164,6 @@ function whoOf({ alert, cluster, accuser }: QueueEntry, resolution: Resolution |
   if (resolution !== null && resolution.kind !== "unverified") return ownerName(resolution.workload) ?? resolution.workload.uid;
   if (alert.containerId !== null) return `container/${alert.containerId.slice(0, 12)}`;
   return `host/${alert.hostname ?? "(unnamed)"}`;
-}
-
-/** A line that is told although no rule asks for it goes to everyone. */
-function channelsOf(entry: QueueEntry, matched: readonly PolicyRule[], { registry }: RespondPorts): readonly string[] {
-  const named = [...new Set(matched.flatMap(({ notify }) => notify))];
-  return entry.tell !== null && named.length === 0 ? registry.notifications.channels.map(({ name }) => name) : named;
 }
 
 const MOST_ANNOTATION_CHARS = 1_000;

@@ -1,5 +1,6 @@
 import type { Alert } from "#shared/domain/alert.ts";
 import type { DecisionKind } from "#shared/domain/decision.ts";
+import type { Gist } from "#shared/domain/digest.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { QueueEntry } from "#shared/domain/queue-entry.ts";
 import { versionsOf } from "#shared/domain/versions.ts";
@@ -154,7 +155,7 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
     writes.push(await climbWrite(about.subject, verdict.climbs, recurrence, table, nowMs, signal));
   }
   if (aftermath === null) {
-    writes.push(...(await noteWrites(incident, body, asks.length > 0, table, nowMs, signal)));
+    writes.push(...(await noteWrites(about, body, asks.length > 0, table, nowMs, signal)));
   }
   return {
     writes,
@@ -223,7 +224,7 @@ const PRESSING: readonly DecisionKind[] = ["act", "await-approval", "would-act",
 
 /** One message per incident, channel, target and kind of decision: similar alerts only count. But every question is heard. */
 async function noteWrites(
-  incident: string,
+  { incident, cluster }: Pick<IncidentBody, "incident" | "cluster">,
   body: AlertBody,
   asks: boolean,
   table: Table,
@@ -231,8 +232,14 @@ async function noteWrites(
   signal: AbortSignal,
 ): Promise<readonly Write[]> {
   const kind = PRESSING.find((one) => body.decisions.some((decision) => decision.kind === one)) ?? "tell";
+  // Gist of the whole message: one question among its decisions is a question.
+  const isAsked = body.decisions.some((decision) => decision.kind === "await-approval");
+  const gist: Gist = { kind: isAsked ? "await-approval" : kind, rule: body.rules[0] ?? null, cluster, action: null, urgent: isAsked };
   const note = (channel: string, about: string) =>
-    newNote({ incident, channel, phase: "decision", topic: topicOf(body.target, about), alert: body.alert.id, target: body.target }, nowMs);
+    newNote(
+      { incident, channel, phase: "decision", topic: topicOf(body.target, about), alert: body.alert.id, target: body.target, gist },
+      nowMs,
+    );
   const there = body.channels.length === 0 ? [] : await table.query(incidentPk(incident), "NOTE#", signal);
   const known = new Set(there.map(({ sk }) => sk));
   return body.channels.flatMap((channel): Write[] => {

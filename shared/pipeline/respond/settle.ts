@@ -1,4 +1,5 @@
 import { actionKey, keyOf } from "#shared/domain/action.ts";
+import type { Gist } from "#shared/domain/digest.ts";
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Policy } from "#shared/domain/policy.ts";
 import { isFinal, type Outcome, type Receipt } from "#shared/domain/receipt.ts";
@@ -142,8 +143,9 @@ async function outcomeNotes(
   const undoing = receipt.undoing === true ? ` undone: ${receipt.outcome} ${receipt.because}` : "";
   const topic = topicOf(receipt.target, `${keyOfReceipt(receipt)}${undoing} ${about}`);
   const writes: Write[] = [];
+  const gist: Gist = { kind: receipt.outcome, rule: null, cluster: null, action: receipt.action, urgent: isUrgent(receipt) };
   for (const channel of channels) {
-    const item = newNote({ incident, channel, phase: "outcome", topic, alert, target: receipt.target }, nowMs);
+    const item = newNote({ incident, channel, phase: "outcome", topic, alert, target: receipt.target, gist }, nowMs);
     if ((await table.get({ pk: item.pk, sk: item.sk }, signal)) === null) writes.push({ op: "put", item, when: { kind: "absent" } });
   }
   return writes;
@@ -172,6 +174,9 @@ async function escalationWrites(
   );
   return [{ op: "put", item, when: before === null ? { kind: "absent" } : { kind: "version", version: before.version } }];
 }
+/** A person must look: it did not happen, nobody knows whether it did, or an answer is asked for. */
+const isUrgent = ({ outcome, undoing, timed }: Receipt): boolean =>
+  outcome === "failed" || outcome === "unknown" || timed === "asked" || (undoing === true && outcome === "refused");
 
 /** The lease of a new owner. */
 export const leaseFrom = (nowMs: number): number => nowMs + LEASE_MS;
