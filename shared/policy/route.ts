@@ -3,23 +3,27 @@ import type { Notifications, When } from "#shared/domain/registry.ts";
 import type { Workload } from "#shared/domain/workload.ts";
 import { globTest } from "#shared/policy/pattern.ts";
 
-/** `workload`: only a verified one. */
+/** `workload`: only a verified one. `isOwed`: told although no rule asks for it (a forged line, one that came broken). */
 export interface RouteFacts {
   readonly priority: Priority;
   readonly cluster: string | null;
   readonly workload: Workload | null;
+  readonly isOwed: boolean;
 }
 
 /**
- * Names of the channels that are told. Every channel takes what fits its `when`; `named` (of the policy rules that matched) narrows that; what
- * no channel takes goes to the system's: nothing is told to nobody. A bus gets everything that fits it, named or not.
+ * Names of the channels that are told. Where no channel of people has a `when`, those that the matching rules name (`named`), and a rule that
+ * names none tells nobody. Where one has, the routes speak: every channel takes what fits its `when`, and `named` narrows that. What is to be
+ * told and no channel takes goes to the system's. A bus gets everything that fits it, named or not.
  * A name that is no channel's (any more) stays: its message ends dead and alarmed instead of vanishing.
  */
 export function route(named: readonly string[], about: RouteFacts, { channels, system }: Notifications): readonly string[] {
   const taking = channels.filter(({ when }) => when === undefined || takes(when, about));
+  const programs = taking.flatMap(({ name, kind }) => (kind === "bus" ? [name] : []));
+  const isRouted = channels.some(({ kind, when }) => kind !== "bus" && when !== undefined);
+  if (named.length === 0 && !isRouted && !about.isOwed) return programs;
   const people = taking.flatMap(({ name, kind }) => (kind !== "bus" && (named.length === 0 || named.includes(name)) ? [name] : []));
   const lost = named.filter((name) => !channels.some((channel) => channel.name === name));
-  const programs = taking.flatMap(({ name, kind }) => (kind === "bus" ? [name] : []));
   const told = [...people, ...lost];
   return [...new Set([...(told.length > 0 ? told : system), ...programs])];
 }

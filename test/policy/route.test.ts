@@ -10,15 +10,20 @@ const channel = (name: string, when?: When): ChannelConfig => ({
   ...(when === undefined ? {} : { when }),
 });
 const notifications = (...channels: readonly ChannelConfig[]): Notifications => ({ channels, system: ["ops"] });
-const about = (more: Partial<RouteFacts> = {}): RouteFacts => ({ priority: "Warning", cluster: "shop", workload: null, ...more });
+const about = (more: Partial<RouteFacts> = {}): RouteFacts => ({ priority: "Warning", cluster: "shop", workload: null, isOwed: false, ...more });
 const pod = { ...POD, namespace: "pay", labels: { team: "payments" } };
 
 describe("who is told", () => {
-  test("without routes a rule's channels, and all of them when it names none", () => {
+  test("without routes a rule's channels, and nobody when it names none; but everybody when it must be told", () => {
     const all = notifications(channel("ops"), channel("chat"));
     expect(route(["chat"], about(), all)).toEqual(["chat"]);
     expect(route(["chat", "chat"], about(), all)).toEqual(["chat"]);
-    expect(route([], about(), all)).toEqual(["ops", "chat"]);
+    expect(route([], about(), all)).toEqual([]);
+    expect(route([], about({ isOwed: true }), all)).toEqual(["ops", "chat"]);
+    // A bus that chooses is no route of people.
+    const bus: ChannelConfig = { name: "events", kind: "bus", busArn: "arn", when: { priority: "Debug" } };
+    expect(route([], about(), notifications(channel("ops"), bus))).toEqual(["events"]);
+    expect(route([], about(), notifications(channel("ops"), channel("chat", { priority: "Debug" })))).toEqual(["ops", "chat"]);
   });
 
   test.each<[string, When, Partial<RouteFacts>, Partial<RouteFacts>]>([
@@ -47,7 +52,7 @@ describe("who is told", () => {
   test("a bus is told everything that fits it, named or not, and is nobody's only message", () => {
     const bus: ChannelConfig = { name: "events", kind: "bus", busArn: "arn" };
     expect(route(["chat"], about(), notifications(channel("chat"), channel("ops"), bus))).toEqual(["chat", "events"]);
-    expect(route([], about(), notifications(bus))).toEqual(["ops", "events"]);
+    expect(route([], about({ isOwed: true }), notifications(bus))).toEqual(["ops", "events"]);
     expect(route(["chat"], about(), notifications(channel("chat"), { ...bus, when: { priority: "Error" } }))).toEqual(["chat"]);
   });
 

@@ -99,6 +99,7 @@ async function weigh(
         priority: entry.alert.priority,
         cluster: entry.cluster,
         workload: resolution?.kind === "unverified" ? null : (resolution?.workload ?? null),
+        isOwed: entry.tell !== null,
       },
       ports.registry.notifications,
     ),
