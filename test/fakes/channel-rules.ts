@@ -25,8 +25,20 @@ function badBlock(block: unknown): boolean {
       block.elements.length > 10 ||
       block.elements.some((one) => badText(one, ["plain_text", "mrkdwn"], 3_000))
     );
+  if (block.type === "actions")
+    return !Array.isArray(block.elements) || block.elements.length < 1 || block.elements.length > 25 || block.elements.some(badButton);
   const rule = LENGTHS[block.type];
   return rule === undefined || badText(block.text, rule[0], rule[1]);
+}
+
+/** https://docs.slack.dev/reference/block-kit/block-elements/button-element; every button of ours asks again. */
+function badButton(button: unknown): boolean {
+  if (!isRecord(button) || button.type !== "button" || badText(button.text, ["plain_text"], 75)) return true;
+  const { action_id: id, value, style, confirm } = button;
+  if (typeof id !== "string" || id === "" || id.length > 255 || typeof value !== "string" || value.length > 2_000) return true;
+  if (style !== undefined && style !== "primary" && style !== "danger") return true;
+  const lengths = { title: 100, text: 300, confirm: 30, deny: 30 };
+  return !isRecord(confirm) || Object.entries(lengths).some(([key, max]) => badText(confirm[key], ["plain_text"], max));
 }
 
 /** Slack's error word for a payload, or null: what Block Kit refuses. */

@@ -113,6 +113,11 @@ describe("people", () => {
     const loaded = load(change(PEOPLE, "urlSecret: ssm:/falco/slack", "urlSecret: ssm:/falco/slack\n    buttons: false"), ASKS);
     expect(told(loaded)).toEqual([]);
     expect(loaded.ok && loaded.compiled.registry.notifications.channels[1]).toMatchObject({ name: "chat", buttons: false });
+    const bot = "botTokenSecret: ssm:/falco/bot\n    channel: C0123456789";
+    const byBot = (more: string) => load(change(PEOPLE, "urlSecret: ssm:/falco/slack", `${bot}${more}`), ASKS);
+    const channelOf = (one: typeof loaded) => (one.ok ? one.compiled.registry.notifications.channels[1] : undefined);
+    expect(channelOf(byBot("\n    buttons: false"))).toMatchObject({ kind: "slack-bot", buttons: false });
+    expect(channelOf(byBot(""))).not.toHaveProperty("buttons");
     expect(told(load(change(PEOPLE, "kind: sns", "kind: sns\n    buttons: true"), ASKS)).join()).toContain("buttons are for slack only");
   });
 

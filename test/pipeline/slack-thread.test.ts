@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Gist } from "#shared/domain/digest.ts";
+import type { SlackApp } from "#shared/domain/person.ts";
 import type { Receipt } from "#shared/domain/receipt.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { threadKey } from "#shared/ledger/keys.ts";
@@ -54,6 +55,24 @@ describe("Slack by bot token: one message per incident", () => {
     await became(loud, receipt("failed"), true);
     expect(cards(loud)).toMatchObject([{ says: expect.stringContaining("FAILED to stop the task") }]);
     expect(replies(loud).map(({ broadcast }) => broadcast)).toEqual([false, true]);
+  });
+
+  test("card and reply have the buttons of the app that the bot is of, and none where it is of another", async () => {
+    for (const [more, each] of [
+      [{}, 1],
+      [{ buttons: false }, 0],
+    ] as const) {
+      const world = await decided();
+      await world.record("inc1", { ...receipt("done"), undo: { possible: true, says: "it runs again", keep: {} } });
+      const { registry } = world.ports;
+      const channels = registry.notifications.channels.map((one) => (one.kind === "slack-bot" ? { ...one, ...more } : one));
+      const slackApp: SlackApp = { team: "T0TEAM", app: "A0APP", signingSecret: "ssm:/sign" };
+      const ports = { ...world.ports, registry: { ...registry, slackApp, notifications: { ...registry.notifications, channels } } };
+      const owed = [await world.oweOutcome("inc1", "bot", gist("done"))];
+      expect(await deliverNotes(owed, ports, signal)).toMatchObject({ sent: 1 });
+      const buttons = (says = "") => says.split('"type":"actions"').length - 1;
+      expect([buttons(cards(world)[0]?.says), buttons(replies(world).at(-1)?.says)]).toEqual([each, each]);
+    }
   });
 
   test("a card that somebody removed is posted anew, once, and goes on under its new ts", async () => {

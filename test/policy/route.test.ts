@@ -10,7 +10,13 @@ const channel = (name: string, when?: When): ChannelConfig => ({
   ...(when === undefined ? {} : { when }),
 });
 const notifications = (...channels: readonly ChannelConfig[]): Notifications => ({ channels, system: ["ops"] });
-const about = (more: Partial<RouteFacts> = {}): RouteFacts => ({ priority: "Warning", cluster: "shop", workload: null, isOwed: false, ...more });
+const about = (more: Partial<RouteFacts> = {}): RouteFacts => ({
+  priority: "Warning",
+  cluster: "shop",
+  workload: null,
+  isOwed: false,
+  ...more,
+});
 const pod = { ...POD, namespace: "pay", labels: { team: "payments" } };
 
 describe("who is told", () => {
