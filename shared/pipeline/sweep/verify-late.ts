@@ -1,6 +1,6 @@
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import { ESCALATE_MS, standing } from "#shared/ledger/claim.ts";
-import { end, isPrepared } from "#shared/pipeline/respond/carry-out.ts";
+import { end, ended, isPrepared } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Held, readClaim, storeClaim } from "#shared/pipeline/respond/settle.ts";
@@ -28,6 +28,8 @@ export async function verifyLate(found: Item, ports: ClaimPorts, signal: AbortSi
     const verifiedAtMs = seen.kind === "done" ? clock.now() : null;
     return (await end(held, seen.kind, seen.because, verifiedAtMs, ports, signal)) === "lost" ? "left" : seen.kind;
   }
+  if (seen.kind === "unknown" && seen.over === true)
+    return (await end(ended(held, seen), "unknown", seen.because, null, ports, signal)) === "lost" ? "left" : "unknown";
   // Its owner is dead, its message had its retries, and the world shows that no request ever arrived: nobody will do it now.
   if (stands === "expired" && seen.kind === "pending" && !seen.begun && ageMs > ESCALATE_MS)
     return await giveUp(held, seen.blind === true || seen.partly === true ? "unknown" : "failed", seen.because, ports, signal);
