@@ -1,7 +1,7 @@
 import { PipelineError } from "#shared/domain/error.ts";
 import type { Draw } from "./draw.ts";
 import { type CallFault, Faults } from "./faults.ts";
-import { Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 
 /** One run of one function: until it answers, dies, or is killed. */
 export interface Invocation {
@@ -79,13 +79,7 @@ export class Engine {
   }
 
   /** A call of a port by this invocation. `effect` takes place at one moment, all of it. */
-  call<T>(
-    invocation: Invocation,
-    label: string,
-    realm: Realm,
-    signal: AbortSignal | null,
-    effect: () => Promise<T> | T,
-  ): Promise<T> {
+  call<T>(invocation: Invocation, label: string, realm: Realm, signal: AbortSignal | null, effect: () => Promise<T> | T): Promise<T> {
     if (!invocation.isAlive) return never();
     if (signal?.aborted) return Promise.reject(signal.reason);
     this.calls++;
@@ -94,7 +88,8 @@ export class Engine {
     const name = `${invocation.name} ${label} ${nth}`;
     const chosen = this.faults.ofCall(name, this.kernel.nowMs);
     const fault = realm === "best effort" && chosen !== "crash before" && chosen !== "crash after" ? null : chosen;
-    if (fault === "denied" && (realm === "ledger" || invocation.fn === "ingest")) return this.#go(invocation, name, null, realm, signal, effect);
+    if (fault === "denied" && (realm === "ledger" || invocation.fn === "ingest"))
+      return this.#go(invocation, name, null, realm, signal, effect);
     return this.#go(invocation, name, fault, realm, signal, effect);
   }
 

@@ -46,7 +46,9 @@ function kubeTouch(method: string, args: readonly unknown[], { kube }: World): T
     const at = args[1] as At & { uid?: string };
     const uid = at.uid ?? kube.object(kind, at.namespace, at.name)?.metadata.uid ?? null;
     const by: readonly ActionName[] =
-      method === "delete" ? ["kubernetes:terminate", "kubernetes:quarantine"] : ["kubernetes:quarantine", "kubernetes:label", "kubernetes:annotation"];
+      method === "delete"
+        ? ["kubernetes:terminate", "kubernetes:quarantine"]
+        : ["kubernetes:quarantine", "kubernetes:label", "kubernetes:annotation"];
     return { what: `${what} ${at.namespace}/${at.name}`, uid, service: null, by };
   }
   const at = args[1] as At & NewObject;

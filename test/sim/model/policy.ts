@@ -34,16 +34,22 @@ const rule = (kind: Kind, actions: readonly PolicyAction[], more: Partial<Policy
 });
 
 const rules: readonly PolicyRule[] = [
-  rule("shell", [of("ecs:tag-task"), of("ecs:stop-task", { evidence: "required" }), of("kubernetes:label", { params: { labels: { seen: "yes" } } }), of("kubernetes:terminate", { params: { grace_period_seconds: 5 } })]),
-  rule("miner", [
-    of("ecs:scale-service-to-zero", { mode: "approve" }),
-    of("kubernetes:quarantine", { params: { expires_after: "20m" } }),
+  rule("shell", [
+    of("ecs:tag-task"),
+    of("ecs:stop-task", { evidence: "required" }),
+    of("kubernetes:label", { params: { labels: { seen: "yes" } } }),
+    of("kubernetes:terminate", { params: { grace_period_seconds: 5 } }),
   ]),
+  rule("miner", [of("ecs:scale-service-to-zero", { mode: "approve" }), of("kubernetes:quarantine", { params: { expires_after: "20m" } })]),
   rule("exfil", [
     of("ecs:isolate-instance", { params: { security_group: QUARANTINE_GROUP } }),
     of("kubernetes:terminate", { mode: "approve" }),
   ]),
-  rule("drift", [of("ecs:tag-task", { params: { key: "drift" } }), of("kubernetes:annotation", { params: { annotations: { drift: "yes" } } })], { notify: ["oncall"] }),
+  rule(
+    "drift",
+    [of("ecs:tag-task", { params: { key: "drift" } }), of("kubernetes:annotation", { params: { annotations: { drift: "yes" } } })],
+    { notify: ["oncall"] },
+  ),
   rule("look", [of("ecs:stop-task"), of("kubernetes:terminate")], { mode: "observe", notify: ["chat"] }),
   rule("note", [], { notify: ["oncall"] }),
 ];

@@ -69,11 +69,13 @@ export class ContainerPorts {
     const { engine, table, world, lanes, unreadable, evidence } = outside;
     this.table = {
       get: (key, signal) => this.#call(`get ${key.pk} ${key.sk}`, "ledger", signal, () => table.get(key)),
-      query: (pk, prefix, signal, most) => this.#call(`query ${pk} ${prefix}`, "ledger", signal, () => table.query(pk, prefix, signal, most)),
+      query: (pk, prefix, signal, most) =>
+        this.#call(`query ${pk} ${prefix}`, "ledger", signal, () => table.query(pk, prefix, signal, most)),
       due: (until, limit, signal) => this.#call("due", "ledger", signal, () => table.due(until, limit)),
       transact: (writes, signal, token) => {
         const [first] = writes;
-        const about = first === undefined ? "" : first.op === "put" ? `${first.item.pk} ${first.item.sk}` : `${first.key.pk} ${first.key.sk}`;
+        const about =
+          first === undefined ? "" : first.op === "put" ? `${first.item.pk} ${first.item.sk}` : `${first.key.pk} ${first.key.sk}`;
         return this.#call(`write ${about}`, "ledger", signal, async (): Promise<TransactResult> => {
           const result = await table.transact(writes, signal, token);
           if (!result.ok) engine.faults.note("condition lost to another", "", engine.kernel.nowMs);
@@ -85,7 +87,8 @@ export class ContainerPorts {
     };
     this.clock = {
       now: () => engine.kernel.nowMs + container.skewMs,
-      sleep: (ms, signal) => (container.invocation === null ? new Promise(() => undefined) : engine.sleep(container.invocation, ms, signal)),
+      sleep: (ms, signal) =>
+        container.invocation === null ? new Promise(() => undefined) : engine.sleep(container.invocation, ms, signal),
     };
     const { aws, kube } = world;
     const { tasks, services, marks, instances, network, roles, definitions, logs, functions } = aws.given();
@@ -120,7 +123,10 @@ export class ContainerPorts {
       send: (lane, order, group, dedup, signal) =>
         this.#call(`order ${lane} ${dedup}`, "aws", signal, () => {
           const isNew = lanes[lane].send(encodeOrder(order), group, dedup);
-          engine.kernel.tell(this.#who(), `orders in lane ${lane}: ${order.kind === "act" ? `act on ${order.alert.slice(0, 8)}` : order.item}${isNew ? "" : " (known)"}`);
+          engine.kernel.tell(
+            this.#who(),
+            `orders in lane ${lane}: ${order.kind === "act" ? `act on ${order.alert.slice(0, 8)}` : order.item}${isNew ? "" : " (known)"}`,
+          );
         }),
     };
   }
@@ -144,7 +150,7 @@ export class ContainerPorts {
 
   /** Every method of a port of the world becomes a call; what would touch it is told first. */
   #wrapped<T extends object>(prefix: string, realm: Realm, port: T): T {
-    const methods = new Map<string, (...args: readonly unknown[]) => unknown>();
+    const methods = new Map<string, (...args: any[]) => unknown>();
     return new Proxy(port, {
       get: (target, name) => {
         const method = Reflect.get(target, name) as unknown;

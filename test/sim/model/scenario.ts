@@ -1,7 +1,7 @@
-import { readOrder } from "#shared/ledger/order.ts";
-import { SWITCH } from "#shared/ledger/keys.ts";
 import type { ReceiptBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
+import { SWITCH } from "#shared/ledger/keys.ts";
+import { readOrder } from "#shared/ledger/order.ts";
 import { logsDocument } from "../../fixtures/logs.ts";
 import { between, oneOf } from "../kernel/draw.ts";
 import type { Engine } from "../kernel/engine.ts";
@@ -44,7 +44,7 @@ export class Scenario {
   readonly switchedOn: { readonly fromMs: number; untilMs: number }[] = [];
   readonly #engine: Engine;
   readonly #system: System;
-  readonly #open: { stream: string; untilMs: number; lines: string[]; name: string } [] = [];
+  readonly #open: { stream: string; untilMs: number; lines: string[]; name: string }[] = [];
   #batches = 0;
 
   constructor(engine: Engine, system: System, without: Without) {
@@ -69,7 +69,8 @@ export class Scenario {
       if (!without.alerts.has(nth)) kernel.after(afterMs, () => this.#alert(nth));
     }
     for (let nth = 0; nth < this.people; nth++) {
-      const afterMs = (draw(`early ${nth}`) < 0.7 ? 0 : (secondWaveMs ?? 20 * MINUTE)) + Math.floor(draw(`person ${nth}`) * 20 * MINUTE) + MINUTE;
+      const afterMs =
+        (draw(`early ${nth}`) < 0.7 ? 0 : (secondWaveMs ?? 20 * MINUTE)) + Math.floor(draw(`person ${nth}`) * 20 * MINUTE) + MINUTE;
       lastMs = Math.max(lastMs, afterMs);
       if (!without.people.has(nth)) kernel.after(afterMs, () => this.#person(nth));
     }
@@ -85,9 +86,12 @@ export class Scenario {
     const untrue = draw(`untrue ${nth}`) < 0.25 ? oneOf(draw, `how untrue ${nth}`, UNTRUE) : null;
     const victim = workload.victim(draw(`which of ${nth}`));
     if (victim === null) return;
-    const others = this.#system.world.workloads.map((one) => one.victim(0)).filter((one) => one !== null && one.uid !== victim.uid && one.cluster === victim.cluster);
+    const others = this.#system.world.workloads
+      .map((one) => one.victim(0))
+      .filter((one) => one !== null && one.uid !== victim.uid && one.cluster === victim.cluster);
     const fields = untrue === "another's label" ? (others[Math.floor(draw(`other ${nth}`) * others.length)]?.fields ?? {}) : victim.fields;
-    const ageMs = untrue === "too old" ? 20 * MINUTE : untrue === "from the future" ? -5 * MINUTE : between(draw, `age ${nth}`, 0, 20) * SECOND;
+    const ageMs =
+      untrue === "too old" ? 20 * MINUTE : untrue === "from the future" ? -45 * MINUTE : between(draw, `age ${nth}`, 0, 20) * SECOND;
     const time = new Date(kernel.nowMs - ageMs).toISOString().replace("Z", `${String(100_000 + nth)}Z`);
     const priority = draw(`priority ${nth}`) < 0.5 ? "Critical" : "Error";
     const fact = {
@@ -112,7 +116,10 @@ export class Scenario {
       const own = copy === 0 ? line : line.replaceAll(`sh -c ${nth}`, `sh -c ${nth} again ${copy}`);
       const batch = this.#ship(group, own);
       this.said.push({ nth, line: own, untrue, kind, victim, batch, atMs: kernel.nowMs });
-      kernel.tell("attacker", `${RULES[kind]}${untrue === null ? "" : ` (${untrue})`} in ${workload.name} ${victim.uid.slice(-8)}, container ${victim.containerId}, in ${batch}`);
+      kernel.tell(
+        "attacker",
+        `${RULES[kind]}${untrue === null ? "" : ` (${untrue})`} in ${workload.name} ${victim.uid.slice(-8)}, container ${victim.containerId}, in ${batch}`,
+      );
     }
   }
 
@@ -129,9 +136,15 @@ export class Scenario {
     const made = { stream, untilMs, lines: [line], name };
     this.#open.push(made);
     kernel.at(untilMs, () => {
-      const document = logsDocument(made.lines, { logGroup: stream, logStream: "falco-1", fromMs: untilMs, prefix: name.slice("batch-".length).padStart(4, "0") });
+      const document = logsDocument(made.lines, {
+        logGroup: stream,
+        logStream: "falco-1",
+        fromMs: untilMs,
+        prefix: name.slice("batch-".length).padStart(4, "0"),
+      });
       this.#system.deliver({ name, document });
-      if (this.#engine.occurs("subscription batch twice", name)) kernel.after(between(draw, `${name} again`, 10, 90_000), () => this.#system.deliver({ name, document }));
+      if (this.#engine.occurs("subscription batch twice", name))
+        kernel.after(between(draw, `${name} again`, 10, 90_000), () => this.#system.deliver({ name, document }));
     });
     return name;
   }
@@ -213,7 +226,9 @@ export class Scenario {
     const period = { fromMs: kernel.nowMs, untilMs: Number.POSITIVE_INFINITY };
     const write = (paused: boolean): void => {
       const version = (this.#system.table.peek(SWITCH)?.version ?? 0) + 1;
-      void this.#system.table.transact([{ op: "put", item: { ...SWITCH, type: "switch", version, at: new Date(kernel.nowMs).toISOString(), paused }, when: null }]);
+      void this.#system.table.transact([
+        { op: "put", item: { ...SWITCH, type: "switch", version, at: new Date(kernel.nowMs).toISOString(), paused }, when: null },
+      ]);
     };
     if (this.#isPaused()) return;
     write(true);

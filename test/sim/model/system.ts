@@ -1,7 +1,9 @@
 import type { Context, SQSRecord } from "aws-lambda";
-import { LANES, type Lane } from "#shared/domain/action.ts";
+import { type ActionName, LANES, type Lane } from "#shared/domain/action.ts";
 import type { Policy } from "#shared/domain/policy.ts";
-import type { Key } from "#shared/ports/table.ts";
+import type { IngestReport } from "#shared/pipeline/ingest.ts";
+import { readClaim } from "#shared/pipeline/respond/settle.ts";
+import type { Item, Key } from "#shared/ports/table.ts";
 import { encodeRequest, type OperateRequest } from "#shared/wire/operate.ts";
 import { packed } from "../../fixtures/logs.ts";
 import { between } from "../kernel/draw.ts";
@@ -40,7 +42,13 @@ export class System {
   readonly world: World;
   readonly lanes: Readonly<Record<Lane, Fifo>>;
   readonly unreadable = new Map<string, string>();
+  readonly evidence = new Map<string, string>();
   readonly heard: Outside["heard"][number][] = [];
+  /** What ingest answered about each batch that it took. */
+  readonly reports = new Map<string, IngestReport>();
+  /** Uid -> since when its own mark protects it. */
+  readonly protectedAtMs = new Map<string, number>();
+  ownersOf: (claim: Item) => ReadonlySet<string> = () => new Set();
   readonly told = new Map<string, number>();
   /** Batches that ingest took, and those that it never could (they lie in the bucket of failures). */
   readonly ingested = new Set<string>();
@@ -78,13 +86,18 @@ export class System {
       world: this.world,
       lanes: this.lanes,
       unreadable: this.unreadable,
-      evidence: new Map(),
+      evidence: this.evidence,
       heard: this.heard,
       policy: () => this.policy,
       onTouch: (touch, invocation) => {
         this.onTouch(touch, invocation);
         // Agents and kubelets take from a moment to most of a minute.
-        const afterMs = between(engine.draw, `agents ${kernel.nowMs} ${touch.what}`, 200, engine.draw(`slow ${touch.what}`) < 0.2 ? 50_000 : 4_000);
+        const afterMs = between(
+          engine.draw,
+          `agents ${kernel.nowMs} ${touch.what}`,
+          200,
+          engine.draw(`slow ${touch.what}`) < 0.2 ? 50_000 : 4_000,
+        );
         kernel.after(afterMs, () => this.world.tick());
       },
       onTold: (metric, by, dimensions) => {
@@ -171,9 +184,10 @@ export class System {
       TIMEOUT_MS,
       make as never,
       packed(batch.document) as never,
-      ({ ok }) => {
-        if (ok) this.ingested.add(batch.name);
-        else again();
+      ({ ok, value }) => {
+        if (!ok) return again();
+        this.ingested.add(batch.name);
+        this.reports.set(batch.name, value as IngestReport);
       },
       again,
     );
@@ -214,7 +228,11 @@ export class System {
     this.#pollSoon(lane);
   }
 
-  #remove(fifo: Fifo, batch: readonly Message[], { batchItemFailures }: { readonly batchItemFailures: { readonly itemIdentifier: string }[] }): void {
+  #remove(
+    fifo: Fifo,
+    batch: readonly Message[],
+    { batchItemFailures }: { readonly batchItemFailures: { readonly itemIdentifier: string }[] },
+  ): void {
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
     if (failed.size > 0) this.engine.faults.note("part of a batch failed", "", this.engine.kernel.nowMs);
     for (const message of batch) {
@@ -246,7 +264,15 @@ export class System {
     const name = this.#nth(`notify ${about}`);
     const times = this.engine.occurs("stream record twice", about) ? 2 : 1;
     for (let time = 0; time < times; time++)
-      this.#run("notify", time === 0 ? name : `${name} twice`, TIMEOUT_MS, make as never, event as never, ({ ok }) => (ok ? undefined : again()), again);
+      this.#run(
+        "notify",
+        time === 0 ? name : `${name} twice`,
+        TIMEOUT_MS,
+        make as never,
+        event as never,
+        ({ ok }) => (ok ? undefined : again()),
+        again,
+      );
   }
 
   /** Every minute, as long as anything may come of it: a sweep that finds nothing due does nothing. */
@@ -258,7 +284,8 @@ export class System {
     };
     const next = (): void => {
       const dueMs = due();
-      const isQuiet = kernel.nowMs >= this.quietFromMs && this.#running === 0 && LANES.every((lane) => this.lanes[lane].messages.length === 0);
+      const isQuiet =
+        kernel.nowMs >= this.quietFromMs && this.#running === 0 && LANES.every((lane) => this.lanes[lane].messages.length === 0);
       if (isQuiet && dueMs === null) {
         this.restedAtMs = kernel.nowMs;
         return;
@@ -279,7 +306,40 @@ export class System {
     const make = (ports: ContainerPorts) => this.#handlers.sweep(ports.sweep());
     const times = this.engine.occurs("two sweeps at once", name) ? 2 : 1;
     for (let time = 0; time < times; time++)
-      this.#run("sweep", time === 0 ? name : `${name} twice`, TIMEOUT_MS, make as never, {} as never, () => undefined, () => undefined);
+      this.#run(
+        "sweep",
+        time === 0 ? name : `${name} twice`,
+        TIMEOUT_MS,
+        make as never,
+        {} as never,
+        () => undefined,
+        () => undefined,
+      );
+  }
+
+  // For looking, not for deciding.
+
+  /** The command line by which the simulation tells alerts apart. */
+  markOf(alertId: string): string | null {
+    for (const lane of LANES)
+      for (const body of this.lanes[lane].taken)
+        if (body.includes(alertId)) return /sh -c \d+(?: again \d+)?/.exec(body)?.[0] ?? null;
+    return null;
+  }
+
+  /** Invocations that owned this incident's claim. */
+  ownersIn(incident: string, target: string, action: ActionName): ReadonlySet<string> {
+    const items = this.table.under(`CLAIM#${target}`, action).filter((item) => readClaim(item).claim.incident === incident);
+    return new Set(items.flatMap((item) => [...this.ownersOf(item)]));
+  }
+
+  /** No other claim of this invocation is about the same. */
+  isOnlyClaimOf(invocation: string, target: string, action: ActionName): boolean {
+    return this.table.under(`CLAIM#${target}`, action).filter((item) => this.ownersOf(item).has(invocation)).length < 2;
+  }
+
+  isClaimedElsewhere(target: string, action: ActionName, incident: string): boolean {
+    return this.table.under(`CLAIM#${target}`, action).some((item) => readClaim(item).claim.incident !== incident);
   }
 
   /** A person decides; `then` hears the answer, null when there was none. */
@@ -291,7 +351,8 @@ export class System {
       requestContext: { authorizer: { iam: { userArn: `arn:aws:iam::111122223333:user/${by}` } } },
     };
     const make = (ports: ContainerPorts) => this.#handlers.operate(ports.operate());
-    const answered = ({ ok, value }: { readonly ok: boolean; readonly value?: unknown }): void => then(ok ? (value as { statusCode: number }).statusCode : null);
+    const answered = ({ ok, value }: { readonly ok: boolean; readonly value?: unknown }): void =>
+      then(ok ? (value as { statusCode: number }).statusCode : null);
     this.#run("operate", name, OPERATE_TIMEOUT_MS, make as never, event as never, answered, () => then(null));
   }
 }

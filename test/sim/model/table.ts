@@ -55,7 +55,8 @@ export class ModelTable implements Table {
 
   transact(writes: readonly Write[], _signal?: AbortSignal, token?: string): Promise<TransactResult> {
     if (writes.length > 100) return Promise.reject(new Error(`${writes.length} writes in one transaction`));
-    if (new Set(writes.map((write) => named(keyOf(write)))).size < writes.length) return Promise.reject(new Error("two writes under one key"));
+    if (new Set(writes.map((write) => named(keyOf(write)))).size < writes.length)
+      return Promise.reject(new Error("two writes under one key"));
     if (token !== undefined && this.#tokens.has(token)) return Promise.resolve({ ok: true });
     const failed = writes.flatMap((write, position) => (write.when === null || met(write.when, this.peek(keyOf(write))) ? [] : [position]));
     if (failed.length > 0) return Promise.resolve({ ok: false, failed });

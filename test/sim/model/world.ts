@@ -93,7 +93,12 @@ export class World {
   #pods(): Workload[] {
     const { kube } = this;
     kube.node("node-1");
-    kube.run({ namespace: "kube-system", name: "antrea-agent-1", controller: kube.controller("DaemonSet", "antrea-agent"), labels: { app: "antrea" } });
+    kube.run({
+      namespace: "kube-system",
+      name: "antrea-agent-1",
+      controller: kube.controller("DaemonSet", "antrea-agent"),
+      labels: { app: "antrea" },
+    });
     const shop = kube.deployment("shop");
     kube.run({ name: "shop-a", controller: shop, labels: { app: "shop" } });
     kube.run({ name: "shop-b", controller: shop, labels: { app: "shop" } });
@@ -158,7 +163,13 @@ export class World {
     const chosen = running[Math.floor(chance * running.length)];
     if (chosen === undefined) return null;
     const stoppedAtMs = this.#engine.kernel.nowMs;
-    this.aws.ecs.change(chosen.taskArn, { desiredStatus: "STOPPED", lastStatus: "STOPPED", stoppedAtMs, tags: {}, stoppedReason: "Essential container exited" });
+    this.aws.ecs.change(chosen.taskArn, {
+      desiredStatus: "STOPPED",
+      lastStatus: "STOPPED",
+      stoppedAtMs,
+      tags: {},
+      stoppedReason: "Essential container exited",
+    });
     this.tick();
     return chosen.taskArn;
   }
@@ -197,6 +208,11 @@ export class World {
   }
 
   pod(uid: string) {
-    return this.kube.all(POD).map(podFacts).find((pod) => pod.uid === uid) ?? null;
+    return (
+      this.kube
+        .all(POD)
+        .map(podFacts)
+        .find((pod) => pod.uid === uid) ?? null
+    );
   }
 }
