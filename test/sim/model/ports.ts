@@ -150,14 +150,14 @@ export class ContainerPorts {
 
   /** Every method of a port of the world becomes a call; what would touch it is told first. */
   #wrapped<T extends object>(prefix: string, realm: Realm, port: T): T {
-    const methods = new Map<string, (...args: any[]) => unknown>();
+    const methods = new Map<string, (...args: unknown[]) => unknown>();
     return new Proxy(port, {
       get: (target, name) => {
         const method = Reflect.get(target, name) as unknown;
         if (typeof name !== "string" || typeof method !== "function" || READS_FREE.has(name)) return method;
         const there = methods.get(name);
         if (there !== undefined) return there;
-        const made = (...args: readonly unknown[]): unknown => {
+        const made = (...args: unknown[]): unknown => {
           const signal = (args.findLast((one) => one instanceof AbortSignal) as AbortSignal | undefined) ?? null;
           return this.#call(`${prefix}.${name}`, realm, signal, () => this.#happens(prefix, name, args, target, method as () => unknown));
         };
@@ -167,7 +167,7 @@ export class ContainerPorts {
     });
   }
 
-  async #happens(prefix: string, name: string, args: readonly unknown[], target: object, method: (...args: readonly unknown[]) => unknown) {
+  async #happens(prefix: string, name: string, args: unknown[], target: object, method: (...args: unknown[]) => unknown) {
     const { world, onTouch, engine } = this.#outside;
     const touch = touchOf(`${prefix}.${name}`, args, world);
     if (touch === null) return await method.apply(target, args);
