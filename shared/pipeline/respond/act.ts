@@ -219,14 +219,19 @@ async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: Respon
 
 /** Nothing was touched. No claim is left behind: a later alert may act when the reason is gone. */
 async function hold(
-  { incident, body, target }: Recorded,
+  recorded: Recorded,
   { action, approval }: Wanted,
   why: string,
   evidence: Evidence,
   ports: RespondPorts,
   signal: AbortSignal,
 ): Promise<Acted> {
+  const { incident, generation, body, target } = recorded;
   const uid = target?.workload.uid ?? "";
+  // An alert of its other container may be at the same target by now, with the budget that is missing here: then it is not held.
+  const there = await ports.table.get(claimKey(uid, actionKey(action.action, action.params), generation), signal);
+  const held = there === null ? null : readClaim(there);
+  if (held !== null && isMadeMeanwhile(held.claim, incident)) return await goOn(recorded, held, ports, signal);
   // Each yes that came to nothing is told for itself, whatever was told of this action before.
   const because = approval === undefined ? why : `approved${at(approval.decidedAtMs)}, and not done: ${why}`;
   const receipt = {
@@ -247,5 +252,9 @@ async function hold(
   await settle({ ...settlement, ...asked }, ports, signal);
   return "held";
 }
+
+/** One that failed, was refused, or is of a closed incident was there before, and is what was to be replaced. */
+const isMadeMeanwhile = ({ state, incident: its }: Claim, incident: string): boolean =>
+  !isFinalClaim(state) || (its === incident && (state === "done" || state === "undone"));
 
 const at = (ms: number | null): string => (ms === null ? "" : ` at ${iso(ms)}`);
