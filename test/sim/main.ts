@@ -24,7 +24,7 @@ const { values } = parseArgs({
 /** From so many seeds on, each known kind of fault and transition must have occurred. */
 const ENOUGH = 500;
 /** A planted bug must be found within so many. */
-const MOST_FOR_A_BUG = 400;
+const MOST_FOR_A_BUG = 200;
 
 if (values.trace !== undefined) process.exit(await trace(whole(values.trace, "--trace")));
 process.exit(values.planted ? await planted(values.only) : await seeds(whole(values.seeds, "--seeds"), whole(values.from, "--from")));
@@ -46,12 +46,18 @@ async function seeds(count: number, from: number): Promise<number> {
   const to = from + count - 1;
   const sum = emptyPart();
   const work = (first: number) => ({ from: from + first, to, every: threads, planted: null, stopAtFirst: false });
-  for (const part of await Promise.all(Array.from({ length: Math.min(threads, count) }, (_, first) => inThread(work(first))))) addPart(sum, part);
+  for (const part of await Promise.all(Array.from({ length: Math.min(threads, count) }, (_, first) => inThread(work(first)))))
+    addPart(sum, part);
   console.log(tables(sum));
   const first = sum.failed.sort((a, b) => a.seed - b.seed)[0];
   if (first !== undefined) await tellSmallest(first.seed);
   for (const { seed, violations } of sum.failed.slice(0, 20))
-    console.log(`seed ${seed}: ${violations.map(({ invariant, says }) => `${invariant}: ${says}`).slice(0, 3).join(" | ")}`);
+    console.log(
+      `seed ${seed}: ${violations
+        .map(({ invariant, says }) => `${invariant}: ${says}`)
+        .slice(0, 3)
+        .join(" | ")}`,
+    );
   const never = count >= ENOUGH ? missing(sum) : [];
   for (const name of never) console.log(`never occurred: ${name}`);
   console.log(`${sum.seeds} seeds, ${sum.failed.length} violations`);
@@ -72,7 +78,9 @@ async function trace(seed: number): Promise<number> {
   const ran = await simulate(seed, await loadHandlers(), WHOLE, true);
   console.log(story(ran));
   for (const { invariant, says } of ran.violations) console.log(`VIOLATED ${invariant}: ${says}`);
-  console.log(`seed ${seed}: ${ran.alerts} alerts, ${ran.calls} calls, ${ran.steps} steps, ${ran.violations.length} violations, trace ${ran.digest}`);
+  console.log(
+    `seed ${seed}: ${ran.alerts} alerts, ${ran.calls} calls, ${ran.steps} steps, ${ran.violations.length} violations, trace ${ran.digest}`,
+  );
   return ran.violations.length === 0 ? 0 : 1;
 }
 
@@ -86,7 +94,10 @@ async function planted(only: string | undefined): Promise<number> {
       const part = await inThread({ from: 1, to: MOST_FOR_A_BUG, every: 1, planted: bug.name, stopAtFirst: true });
       const [first] = part.failed;
       if (first !== undefined) caught++;
-      const by = first === undefined ? `NOT CAUGHT within ${part.seeds} seeds` : `caught by seed ${first.seed}: ${first.violations[0]?.invariant} (${first.violations[0]?.says.slice(0, 150)})`;
+      const by =
+        first === undefined
+          ? `NOT CAUGHT within ${part.seeds} seeds`
+          : `caught by seed ${first.seed}: ${first.violations[0]?.invariant} (${first.violations[0]?.says.slice(0, 150)})`;
       lines.set(bug.name, `${bug.name.padEnd(34)} ${by}`);
       console.log(lines.get(bug.name));
     }

@@ -9,8 +9,8 @@ import { System } from "./model/system.ts";
 import { Watch } from "./watch/watch.ts";
 
 const START_MS = Date.UTC(2026, 2, 1, 12);
-/** A run takes a few thousand steps; one that takes so many goes round in circles. */
-const MOST_STEPS = 150_000;
+/** A run takes a few thousand steps, or many more where something is looked at for a week; one that takes so many goes round in circles. */
+const MOST_STEPS = 500_000;
 
 /** What of a run is left out; null: no fault is. */
 export interface Cut extends Without {

@@ -19,7 +19,7 @@ import { slackRefuses, snsRefuses } from "../../fakes/channel-rules.ts";
 import type { Engine, Invocation, Realm } from "../kernel/engine.ts";
 import { type Touch, touchOf } from "./effects.ts";
 import type { Fifo } from "./fifo.ts";
-import { policy, registry } from "./policy.ts";
+import { registry } from "./policy.ts";
 import type { ModelTable } from "./table.ts";
 import type { World } from "./world.ts";
 
@@ -233,7 +233,7 @@ export class ContainerPorts {
     const { lanes, engine } = this.#outside;
     return {
       registry: known,
-      policy,
+      policy: this.#outside.policy(),
       unreadable,
       table,
       clock,

@@ -64,7 +64,9 @@ export class Scenario {
     let lastMs = 0;
     for (let nth = 0; nth < this.alerts; nth++) {
       const wave = secondWaveMs !== null && draw(`wave of ${nth}`) < 0.3 ? secondWaveMs : 0;
-      const afterMs = wave + Math.floor(draw(`when ${nth}`) * 8 * MINUTE);
+      // Half of them come with others: attackers are no strangers to each other.
+      const whenMs = Math.floor(draw(`when ${nth}`) * 8 * MINUTE);
+      const afterMs = wave + (draw(`together ${nth}`) < 0.5 ? whenMs - (whenMs % (2 * MINUTE)) + between(draw, `nearly ${nth}`, 1, 1_500) : whenMs);
       lastMs = Math.max(lastMs, afterMs);
       if (!without.alerts.has(nth)) kernel.after(afterMs, () => this.#alert(nth));
     }
@@ -121,6 +123,11 @@ export class Scenario {
         `${RULES[kind]}${untrue === null ? "" : ` (${untrue})`} in ${workload.name} ${victim.uid.slice(-8)}, container ${victim.containerId}, in ${batch}`,
       );
     }
+    const [sibling] = victim.siblings;
+    if (sibling === undefined || untrue !== null || draw(`sibling ${nth}`) < 0.4) return;
+    const own = line.replaceAll(victim.containerId, sibling).replaceAll(`sh -c ${nth}`, `sh -c ${nth} again 9`);
+    this.said.push({ nth, line: own, untrue, kind, victim, batch: this.#ship(group, own), atMs: kernel.nowMs });
+    kernel.tell("attacker", `the same in its other container ${sibling}`);
   }
 
   /** Lines of one stream that come together are one batch. */

@@ -11,7 +11,7 @@ import type { Engine, Invocation } from "../kernel/engine.ts";
 import type { Touch } from "./effects.ts";
 import { Fifo, type Message } from "./fifo.ts";
 import type { Handlers } from "./handlers.ts";
-import { policy } from "./policy.ts";
+import { policyFor } from "./policy.ts";
 import { type Container, ContainerPorts, type Outside } from "./ports.ts";
 import { ModelTable } from "./table.ts";
 import { World } from "./world.ts";
@@ -27,7 +27,7 @@ const STREAM_BATCH = 25;
 const STREAM_RETRIES = 3;
 const INGEST_RETRIES = 2;
 /** After the last that a scenario does: by then every question is over, and all has come to rest. */
-const LONGEST_REST_MS = 30 * 60 * MINUTE;
+const LONGEST_REST_MS = 8 * 24 * 60 * MINUTE;
 
 /** A document of CloudWatch Logs as it becomes one invocation. */
 export interface Batch {
@@ -53,7 +53,7 @@ export class System {
   /** Batches that ingest took, and those that it never could (they lie in the bucket of failures). */
   readonly ingested = new Set<string>();
   readonly givenUp = new Set<string>();
-  policy: Policy = policy;
+  readonly policy: Policy;
   onTouch: (touch: Touch, invocation: Invocation) => void = () => undefined;
   readonly #handlers: Handlers;
   readonly #outside: Outside;
@@ -71,6 +71,7 @@ export class System {
     const { kernel } = engine;
     this.engine = engine;
     this.#handlers = handlers;
+    this.policy = policyFor(engine.draw("policy"));
     this.table = new ModelTable(() => kernel.nowMs);
     this.world = new World(engine);
     const lane = (name: Lane): Fifo => {
@@ -322,8 +323,7 @@ export class System {
   /** The command line by which the simulation tells alerts apart. */
   markOf(alertId: string): string | null {
     for (const lane of LANES)
-      for (const body of this.lanes[lane].taken)
-        if (body.includes(alertId)) return /sh -c \d+(?: again \d+)?/.exec(body)?.[0] ?? null;
+      for (const body of this.lanes[lane].taken) if (body.includes(alertId)) return /sh -c \d+(?: again \d+)?/.exec(body)?.[0] ?? null;
     return null;
   }
 

@@ -19,6 +19,8 @@ export interface Victim {
   /** Task ARN, or uid of the pod. */
   readonly uid: string;
   readonly containerId: string;
+  /** Of other containers of the same task or pod. */
+  readonly siblings: readonly string[];
   readonly fields: Readonly<Record<string, string>>;
   readonly cluster: "ecs" | "kube";
   readonly node: string;
@@ -47,6 +49,8 @@ export class World {
     this.aws = new FakeAws(() => engine.kernel.nowMs);
     this.aws.ecs.ticksToStop = 1;
     this.workloads = [...this.#tasks(), ...this.#pods()];
+    this.#sidecars();
+    this.aws.ecs.onTick.push(() => this.#sidecars());
     this.observe();
   }
 
@@ -73,6 +77,16 @@ export class World {
     ];
   }
 
+  /** Tasks of web and batch have two containers each: alerts of both are about one target, and in two groups of the queue. */
+  #sidecars(): void {
+    const { ecs } = this.aws;
+    for (const { taskArn, taskDefinitionArn, containers } of ecs.all()) {
+      const [app] = containers;
+      if (app === undefined || containers.length > 1 || !/(web|batch):/.test(taskDefinitionArn)) continue;
+      ecs.change(taskArn, { containers: [app, { ...app, name: "proxy", runtimeId: hex(`proxy ${taskArn}`, 64) }] });
+    }
+  }
+
   #service(name: string, isProtected: boolean): Workload {
     const victim = (chance: number): Victim | null => {
       const running = this.aws.ecs.running().filter(({ group }) => group === `service:${name}`);
@@ -87,7 +101,8 @@ export class World {
     const id = task?.containers[0]?.runtimeId ?? null;
     if (task === undefined || id === null || task.lastStatus === "STOPPED") return null;
     const fields = { "container.label[com.amazonaws.ecs.task-arn]": taskArn };
-    return { uid: taskArn, containerId: id.slice(0, 12), fields, cluster: "ecs", node: "ip-10-0-0-1" };
+    const siblings = task.containers.slice(1).flatMap(({ runtimeId }) => (runtimeId === null ? [] : [runtimeId.slice(0, 12)]));
+    return { uid: taskArn, containerId: id.slice(0, 12), siblings, fields, cluster: "ecs", node: "ip-10-0-0-1" };
   }
 
   #pods(): Workload[] {
@@ -105,7 +120,7 @@ export class World {
     kube.run({ name: "db-0", controller: kube.controller("StatefulSet", "db"), labels: { app: "db" } });
     kube.run({ namespace: "kube-system", name: "dns-1", labels: { app: "dns" } });
     kube.run({ name: "vault-1", labels: { app: "vault", ...PROTECTED } });
-    kube.run({ name: "lonely", labels: { app: "lonely" } });
+    kube.run({ name: "lonely", labels: { app: "lonely" }, containerNames: ["app", "proxy"] });
     const named = (name: string, app: string, isProtected: boolean): Workload => ({
       name,
       isProtected,
@@ -127,7 +142,8 @@ export class World {
     const id = pod?.containers[0]?.id ?? null;
     if (pod === undefined || id === null) return null;
     const fields = { "k8s.ns.name": pod.namespace, "k8s.pod.name": pod.name, "k8s.pod.uid": pod.uid };
-    return { uid: pod.uid, containerId: id.slice(0, 12), fields, cluster: "kube", node: pod.node ?? "node-1" };
+    const siblings = pod.containers.slice(1).flatMap((one) => (one.id === null ? [] : [one.id.slice(0, 12)]));
+    return { uid: pod.uid, containerId: id.slice(0, 12), siblings, fields, cluster: "kube", node: pod.node ?? "node-1" };
   }
 
   /** What happened to the world is seen: who is there, who has ended, who is protected. */

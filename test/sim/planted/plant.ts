@@ -17,7 +17,8 @@ export function plant(name: string): void {
       if (edits.length === 0) return loaded;
       let source = typeof loaded.source === "string" ? loaded.source : new TextDecoder().decode(loaded.source as Uint8Array);
       for (const { file, from, to } of edits) {
-        if (source.split(from).length !== 2) throw new Error(`planted bug "${name}": its text stands ${source.split(from).length - 1} times in ${file}, not once`);
+        if (source.split(from).length !== 2)
+          throw new Error(`planted bug "${name}": its text stands ${source.split(from).length - 1} times in ${file}, not once`);
         source = source.replace(from, () => to);
         left.delete(file);
       }

@@ -8,7 +8,10 @@ const MOST_RUNS = 400;
  * The smallest run that still violates the same invariant: without alerts, without people, without faults that it does not need. Chance is drawn
  * by name, so what is left decides as it did before.
  */
-export async function shrink(seed: number, handlers: Handlers): Promise<{ readonly ran: Ran; readonly cut: Cut; readonly runs: number } | null> {
+export async function shrink(
+  seed: number,
+  handlers: Handlers,
+): Promise<{ readonly ran: Ran; readonly cut: Cut; readonly runs: number } | null> {
   const first = await simulate(seed, handlers);
   const [wanted] = first.violations;
   if (wanted === undefined) return null;
@@ -23,9 +26,15 @@ export async function shrink(seed: number, handlers: Handlers): Promise<{ readon
   for (let round = 0; round < 2; round++) {
     const faults = cut.faults;
     if (faults !== null) cut = { ...cut, faults: new Set(await fewest([...faults], (some) => fails({ ...cut, faults: new Set(some) }))) };
-    const keptAlerts = await fewest(alerts.filter((nth) => !cut.alerts.has(nth)), (some) => fails({ ...cut, alerts: allBut(alerts, some) }));
+    const keptAlerts = await fewest(
+      alerts.filter((nth) => !cut.alerts.has(nth)),
+      (some) => fails({ ...cut, alerts: allBut(alerts, some) }),
+    );
     cut = { ...cut, alerts: allBut(alerts, keptAlerts) };
-    const keptPeople = await fewest(alerts.filter((nth) => !cut.people.has(nth)), (some) => fails({ ...cut, people: allBut(alerts, some) }));
+    const keptPeople = await fewest(
+      alerts.filter((nth) => !cut.people.has(nth)),
+      (some) => fails({ ...cut, people: allBut(alerts, some) }),
+    );
     cut = { ...cut, people: allBut(alerts, keptPeople) };
   }
   return { ran: await simulate(seed, handlers, cut, true), cut, runs };
@@ -48,7 +57,9 @@ async function fewest<T>(all: readonly T[], fails: (some: readonly T[]) => Promi
 
 /** A run as a person reads it: times since its start, who, what. */
 export const story = ({ lines, startMs }: Ran): string =>
-  lines.map(({ atMs, who, what }) => `${((atMs - startMs) / 1_000).toFixed(3).padStart(10)} s  ${who.padEnd(28)} ${shortened(what)}`).join("\n");
+  lines
+    .map(({ atMs, who, what }) => `${((atMs - startMs) / 1_000).toFixed(3).padStart(10)} s  ${who.padEnd(28)} ${shortened(what)}`)
+    .join("\n");
 
 /** ARNs and hashes by their ends. */
 const shortened = (text: string): string =>

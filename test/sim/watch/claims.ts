@@ -4,7 +4,6 @@ import { orderKey, SWITCH } from "#shared/ledger/keys.ts";
 import { readOrder } from "#shared/ledger/order.ts";
 import { type Claim, readClaim } from "#shared/pipeline/respond/settle.ts";
 import type { Item } from "#shared/ports/table.ts";
-import { policy } from "../model/policy.ts";
 import { type Sight, short } from "./state.ts";
 
 /** How a claim may go on (shared/ledger/claim.ts); what begins anew replaces one that failed, was refused, or is of a closed incident. */
@@ -60,7 +59,8 @@ export class ClaimRules {
     const step = `${last?.state ?? "-"} ${next.state}`;
     count(`claim ${step.replace(" ", " > ")}`);
     const what = `${next.action} on ${short(next.target)} (${step.replace(" ", " -> ")})`;
-    if (after.version !== (before?.version ?? 0) + 1) violated("every write of a claim is conditional", `${what}: version ${before?.version} -> ${after.version}`);
+    if (after.version !== (before?.version ?? 0) + 1)
+      violated("every write of a claim is conditional", `${what}: version ${before?.version} -> ${after.version}`);
     const key = `${after.pk} ${after.sk}`;
     if (next.filed === true) {
       this.#owners.set(key, new Set([...(this.#owners.get(key) ?? []), ownerOf(next)]));
@@ -76,7 +76,10 @@ export class ClaimRules {
     if (next.owner !== last.owner) {
       if (next.fence !== last.fence + 1) violated("a new owner has a new fence", `${what}: fence ${last.fence} -> ${next.fence}`);
       if (engine.kernel.nowMs < last.leaseUntilMs - MOST_SKEW_MS)
-        violated("nobody takes over a live lease", `${what}: ${Math.round((last.leaseUntilMs - engine.kernel.nowMs) / 1_000)} s before its lease ends`);
+        violated(
+          "nobody takes over a live lease",
+          `${what}: ${Math.round((last.leaseUntilMs - engine.kernel.nowMs) / 1_000)} s before its lease ends`,
+        );
     } else if (last.state === "executing" && by !== null && ownerOf(last) !== by.name) {
       const isOver = engine.kernel.nowMs >= last.leaseUntilMs - MOST_SKEW_MS;
       if (by.fn !== "sweep" || !isOver) violated("only its owner writes a claim", `${what}: ${by.name} wrote what ${ownerOf(last)} holds`);
@@ -103,11 +106,13 @@ export class ClaimRules {
       const order = item === null ? null : readOrder(item);
       if (order?.by == null || order.state === "awaiting" || order.state === "denied") violated("what needs a yes has one", what);
       const sinceMs = system.protectedAtMs.get(next.target) ?? Number.POSITIVE_INFINITY;
-      if ((order?.decidedAtMs ?? 0) > sinceMs + 60_000) violated("an approved target is looked at again", `${what}: protected before the yes`);
+      if ((order?.decidedAtMs ?? 0) > sinceMs + 60_000)
+        violated("an approved target is looked at again", `${what}: protected before the yes`);
     }
     if (next.action === "ecs:stop-task" && (next.evidence.kind !== "kept" || !system.evidence.has(next.evidence.key)))
       violated("required evidence is kept first", what);
-    if (next.leaseUntilMs - nowMs > 30_000 + MOST_SKEW_MS) violated("a lease is as long as it is", `${what}: ${next.leaseUntilMs - nowMs} ms`);
+    if (next.leaseUntilMs - nowMs > 30_000 + MOST_SKEW_MS)
+      violated("a lease is as long as it is", `${what}: ${next.leaseUntilMs - nowMs} ms`);
     this.#budgeted(next, what, said?.line.includes('"priority":"Critical"') === true);
     void scenario;
   }
@@ -116,7 +121,7 @@ export class ClaimRules {
   #budgeted(claim: Claim, what: string, isCritical: boolean): void {
     const { action, plan, claimedAtMs } = claim;
     if (ACTION_FACTS[action].marks) return;
-    const { budgets, recurrence } = policy;
+    const { budgets, recurrence } = this.#sight.system.policy;
     const { workload } = plan;
     const owner = `${workload.cluster}/${ownerName(workload) ?? workload.uid}`;
     const counted = action === "ecs:stop-task" || action === "kubernetes:terminate";
@@ -128,16 +133,28 @@ export class ClaimRules {
     const over = (scope: string, used: number, limit: number): void => {
       if (used > limit) this.#sight.violated("budgets are never exceeded", `${what}: ${scope} ${used} of ${limit}`);
     };
-    over("owner", within(windowSeconds, (one) => one.owner === owner), budgets.owner);
+    over(
+      "owner",
+      within(windowSeconds, (one) => one.owner === owner),
+      budgets.owner,
+    );
     for (const [scope, limit, of] of [
       ["cluster", budgets.cluster, (one: Spent) => one.cluster === workload.cluster],
       ["fleet", budgets.fleet, () => true],
     ] as const) {
       over(scope, within(windowSeconds, of), isCritical ? limit : limit - Math.floor(limit / 5));
-      over(`owner's share of ${scope}`, within(windowSeconds, (one) => of(one) && one.owner === owner), Math.max(1, Math.floor(limit / 4)));
+      over(
+        `owner's share of ${scope}`,
+        within(windowSeconds, (one) => of(one) && one.owner === owner),
+        Math.max(1, Math.floor(limit / 4)),
+      );
     }
     if (counted)
-      over("recurrence", within(recurrence.windowSeconds, (one) => one.counted && one.owner === owner && one.rule === mine.rule), recurrence.times);
+      over(
+        "recurrence",
+        within(recurrence.windowSeconds, (one) => one.counted && one.owner === owner && one.rule === mine.rule),
+        recurrence.times,
+      );
   }
 }
 

@@ -19,12 +19,15 @@ export function judgeTheEnd(sight: Sight): void {
 
 function atRest({ system, violated }: Sight): void {
   const { table, lanes } = system;
-  for (const item of table.all()) if (item.due !== undefined) violated("it comes to rest", `${item.type} ${item.sk} is still due at ${item.due}`);
-  for (const { name, messages } of Object.values(lanes)) if (messages.length > 0) violated("it comes to rest", `${name} holds ${messages.length} messages`);
+  for (const item of table.all())
+    if (item.due !== undefined) violated("it comes to rest", `${item.type} ${item.sk} is still due at ${item.due}`);
+  for (const { name, messages } of Object.values(lanes))
+    if (messages.length > 0) violated("it comes to rest", `${name} holds ${messages.length} messages`);
   if (system.restedAtMs === null) violated("it comes to rest", "sweep never found nothing to do");
   for (const item of table.ofType("claim")) {
     const { state, over, action, target } = readClaim(item).claim;
-    if (state === "executing" || (state === "requested" && over !== true)) violated("it comes to rest", `${action} on ${short(target)} is ${state}`);
+    if (state === "executing" || (state === "requested" && over !== true))
+      violated("it comes to rest", `${action} on ${short(target)} is ${state}`);
   }
   for (const item of table.ofType("incident"))
     if (unpack<IncidentBody>(item, "incident").state !== "closed") violated("it comes to rest", `incident ${item.pk} is open`);
@@ -33,13 +36,19 @@ function atRest({ system, violated }: Sight): void {
 /** Exactly one of: recorded in the ledger, ignored, unreadable and kept, dead-lettered, given up by Lambda and kept. */
 function everyAlertIsAccountedFor({ system, scenario, violated, count }: Sight): void {
   const { lanes, table, unreadable, ingested, reports } = system;
-  const kept = [...unreadable.values()].flatMap((body) => body.split("\n").filter((line) => line !== "").map((line) => (JSON.parse(line) as { raw?: string }).raw));
+  const kept = [...unreadable.values()].flatMap((body) =>
+    body
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => (JSON.parse(line) as { raw?: string }).raw),
+  );
   const taken = Object.values(lanes).flatMap((lane) => lane.taken.filter((body) => body.includes("queue-entry/1")));
   const dead = new Set(Object.values(lanes).flatMap((lane) => lane.dead.map(({ body }) => body)));
   for (const body of taken) {
     const { alert } = decodeEntry(body);
     const isSeen = table.peek(seenKey(alert.id)) !== null;
-    if (!isSeen && !dead.has(body)) violated("no alert is lost", `alert ${alert.id.slice(0, 8)} was queued, and is neither in the ledger nor a dead letter`);
+    if (!isSeen && !dead.has(body))
+      violated("no alert is lost", `alert ${alert.id.slice(0, 8)} was queued, and is neither in the ledger nor a dead letter`);
   }
   const counts = new Map<string, number>();
   for (const item of table.ofType("count")) {
@@ -47,8 +56,10 @@ function everyAlertIsAccountedFor({ system, scenario, violated, count }: Sight):
     counts.set(batch, (counts.get(batch) ?? 0) + Number(item["count"]));
   }
   for (const [name, { batch, events, queued, coalesced, ignored, unreadable: unread }] of reports) {
-    if (queued + coalesced + ignored + unread !== events) violated("no alert is lost", `${name}: ${events} events, ${queued} + ${coalesced} + ${ignored} + ${unread} accounted for`);
-    if ((counts.get(batch) ?? 0) !== queued + coalesced) violated("no alert is lost", `${name}: ${queued + coalesced} alerts, ${counts.get(batch) ?? 0} counted`);
+    if (queued + coalesced + ignored + unread !== events)
+      violated("no alert is lost", `${name}: ${events} events, ${queued} + ${coalesced} + ${ignored} + ${unread} accounted for`);
+    if ((counts.get(batch) ?? 0) !== queued + coalesced)
+      violated("no alert is lost", `${name}: ${queued + coalesced} alerts, ${counts.get(batch) ?? 0} counted`);
   }
   for (const said of scenario.said) {
     if (!ingested.has(said.batch)) {
@@ -100,7 +111,8 @@ function everyDecisionEnded({ system, violated, count }: Sight): void {
 function everyMessageIsSentOrDead({ system, violated }: Sight): void {
   for (const item of system.table.ofType("note")) {
     const note = readNote(item);
-    if (note === null || (note.state !== "sent" && note.state !== "dead")) violated("every message is sent or dead", `${item.pk} ${item.sk} is ${String(item["state"])}`);
+    if (note === null || (note.state !== "sent" && note.state !== "dead"))
+      violated("every message is sent or dead", `${item.pk} ${item.sk} is ${String(item["state"])}`);
     if (note?.state === "dead" && !note.because) violated("every message is sent or dead", `${item.sk} is dead without a reason`);
   }
 }

@@ -34,7 +34,8 @@ export class ReceiptRules {
     if (receipt.undoing === true) this.#undone(receipt, what);
     else if (outcome === "done") this.#done(receipt, what);
     else if (isFinal(outcome)) this.#untouched(receipt, after.pk.slice("INCIDENT#".length), what);
-    if (former?.outcome === "done" && receipt.outcome !== "done" && receipt.undoing !== true) violated("what was done stays told as done", what);
+    if (former?.outcome === "done" && receipt.outcome !== "done" && receipt.undoing !== true)
+      violated("what was done stays told as done", what);
   }
 
   #done({ action, target }: Receipt, what: string): void {
@@ -60,12 +61,17 @@ export class ReceiptRules {
     if (action === "ecs:scale-service-to-zero") return;
     if (action === "kubernetes:quarantine") {
       const pod = world.pod(target);
-      if (pod?.labels[QUARANTINE] !== undefined && !system.isClaimedElsewhere(target, action, incident)) violated("every receipt is true", `${what}, and it is isolated`);
+      if (pod?.labels[QUARANTINE] !== undefined && !system.isClaimedElsewhere(target, action, incident))
+        violated("every receipt is true", `${what}, and it is isolated`);
       return;
     }
     const asked = ASKED[action];
     const owners = system.ownersIn(incident, target, action);
-    if (asked !== undefined && touches.some((one) => one.uid === target && asked.test(one.what) && owners.has(one.by) && system.isOnlyClaimOf(one.by, target, action)))
+    if (
+      asked !== undefined &&
+      touches.some((one) => one.uid === target && one.actions.includes(action) && asked.test(one.what) && owners.has(one.by) && system.isOnlyClaimOf(one.by, target, action),
+      )
+    )
       violated("every receipt is true", `${what}, and it was touched`);
   }
 
@@ -75,7 +81,11 @@ export class ReceiptRules {
     const task = world.aws.ecs.task(target);
     const pod = world.pod(target);
     const wrong =
-      (action === "ecs:tag-task" && task !== undefined && Object.keys(task.tags).some((tag) => tag === "falco-responder/incident" || tag === "drift") && world.aws.ecs.task(target)?.lastStatus !== "STOPPED" && this.#tagIn(what, task.tags)) ||
+      (action === "ecs:tag-task" &&
+        task !== undefined &&
+        Object.keys(task.tags).some((tag) => tag === "falco-responder/incident" || tag === "drift") &&
+        world.aws.ecs.task(target)?.lastStatus !== "STOPPED" &&
+        this.#tagIn(what, task.tags)) ||
       (action === "kubernetes:quarantine" && pod?.labels[QUARANTINE] !== undefined);
     if (wrong) this.#sight.violated("undo restores exactly what was", what);
   }

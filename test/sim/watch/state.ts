@@ -22,6 +22,8 @@ export interface Touched {
   readonly what: string;
   readonly uid: string | null;
   readonly service: string | null;
+  /** Of the claims that it was done for. */
+  readonly actions: readonly string[];
 }
 
 /** The last part of an ARN or uid, as traces show it. */

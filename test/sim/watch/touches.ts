@@ -21,12 +21,13 @@ export class TouchRules {
   touched(touch: Touch, by: Invocation): void {
     const { violated, system, engine, touches } = this.#sight;
     const { world } = system;
-    touches.push({ atMs: engine.kernel.nowMs, by: by.name, what: touch.what, uid: touch.uid, service: touch.service });
     const what = `${by.name}: ${touch.what}`;
     if (!by.fn.startsWith("respond-")) violated("only responders act", what);
     if (touch.uid !== null && world.spared.has(touch.uid)) violated("no protected target is touched", what);
     const claims = system.table.ofType("claim").filter((item) => concerns(readClaim(item).claim, touch));
     const mine = claims.filter((item) => this.#claims.ownersOf(item).has(by.name));
+    const actions = mine.map((item) => readClaim(item).claim).flatMap(({ state, action }) => (state === "executing" ? [action] : []));
+    touches.push({ atMs: engine.kernel.nowMs, by: by.name, what: touch.what, uid: touch.uid, service: touch.service, actions });
     if (mine.length > 0) {
       this.#asClaimed(mine, touch, what);
       return;
@@ -37,7 +38,12 @@ export class TouchRules {
       return verb !== "approve" && (state === "given" || state === "carried") && isIts && touch.by.includes(action.action);
     });
     if (order === undefined) violated("nothing is touched without a claim", what);
-    else if (order.verb === "expire" && this.#pausedSinceMs() !== null && touch.what.includes("delete pods") && engine.kernel.nowMs - (this.#pausedSinceMs() ?? 0) > 15_000)
+    else if (
+      order.verb === "expire" &&
+      this.#pausedSinceMs() !== null &&
+      touch.what.includes("delete pods") &&
+      engine.kernel.nowMs - (this.#pausedSinceMs() ?? 0) > 15_000
+    )
       violated("nothing is executed under a switch that was on before", `${what}, ended by time`);
     else if (touch.what.startsWith("services.setDesiredCount")) this.#restores(touch, what);
   }

@@ -1,8 +1,8 @@
 import type { Item } from "#shared/ports/table.ts";
 import type { Engine } from "../kernel/engine.ts";
-import type { Change } from "../model/table.ts";
 import type { Said, Scenario } from "../model/scenario.ts";
 import type { System } from "../model/system.ts";
+import type { Change } from "../model/table.ts";
 import type { Violation } from "../simulate.ts";
 import { ClaimRules } from "./claims.ts";
 import { judgeTheEnd } from "./ending.ts";
@@ -83,7 +83,8 @@ export class Watch {
     const step = `${before === null ? "-" : stateOf(before)} ${stateOf(after)}`;
     const verb = after.type === "order" ? ` ${after.sk.split("#")[1]}` : "";
     this.#sight.count(`${after.type}${verb} ${step.replace(" ", " > ")}`);
-    if (ALLOWED[after.type]?.includes(step) !== true) this.violated(`an ${after.type} goes only the ways it may`, `${after.pk} ${after.sk}: ${step}`);
+    if (ALLOWED[after.type]?.includes(step) !== true)
+      this.violated(`an ${after.type} goes only the ways it may`, `${after.pk} ${after.sk}: ${step}`);
     if (after.version !== (before?.version ?? 0) + 1)
       this.violated("every write is conditional", `${after.pk} ${after.sk}: version ${before?.version} -> ${after.version}`);
     if (after.type !== "note") return;
@@ -99,7 +100,8 @@ export class Watch {
     const sent = (this.#sent.get(key) ?? 0) + 1;
     this.#sent.set(key, sent);
     const heard = this.#sight.system.heard.filter((one) => one.channel === channel && one.incident === incident).length;
-    if (heard < sent) this.violated("what is told was heard", `${sent} messages of ${incident} to ${channel} are marked as sent, and ${heard} were heard`);
+    if (heard < sent)
+      this.violated("what is told was heard", `${sent} messages of ${incident} to ${channel} are marked as sent, and ${heard} were heard`);
   }
 }
 
