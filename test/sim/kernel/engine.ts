@@ -102,6 +102,7 @@ export class Engine {
     effect: () => Promise<T> | T,
   ): Promise<T> {
     const { kernel, draw } = this;
+    const isKube = realm === "kube";
     const delays = draw(`delay ${name}`);
     const slowMs = fault === "slow" ? 2_000 + Math.floor(10_000 * draw(`slow ${name}`)) : 0;
     const thereMs = FASTEST_MS + Math.floor(delays * SPREAD_MS) + slowMs;
@@ -121,36 +122,32 @@ export class Engine {
         this.faults.note(fault, name, kernel.nowMs);
         kernel.tell(invocation.name, `FAULT ${fault}: ${name.slice(invocation.name.length + 1)}`);
       };
+      const takesEffect = (): void => {
+        if (fault === "crash before") this.die(invocation, "before a call took effect");
+        else if (fault === "throttled") fail(isKube ? "kube_throttled" : "aws_throttled", "throttled");
+        else if (fault === "denied") fail(isKube ? "kube_forbidden" : "aws_denied", "denied");
+        else done(effect).then(answered, (thrown: unknown) => answer(() => reject(thrown)));
+      };
+      const answered = (value: T): void => {
+        if (fault === "crash after") this.die(invocation, "after a call took effect, before its answer came");
+        else if (fault === "answer lost") fail(isKube ? "kube_unreachable" : "aws_unreachable", "the answer was lost");
+        else answer(() => resolve(value));
+      };
       kernel.after(thereMs, () => {
-        if (!invocation.isAlive) {
-          // What the dead had sent may be on its way.
-          if (!this.occurs("call of the dead arrives", name, 4)) return;
-          kernel.tell(invocation.name, `CALL OF THE DEAD: ${name.slice(invocation.name.length + 1)}`);
-          this.current = invocation;
-          Promise.resolve(effect()).catch(() => undefined);
-          return;
-        }
+        if (!invocation.isAlive) return this.#ofTheDead(invocation, name, effect);
         this.current = invocation;
         note();
-        if (fault === "crash before") return this.die(invocation, "before a call took effect");
-        if (fault === "throttled") return fail(realm === "kube" ? "kube_throttled" : "aws_throttled", "throttled");
-        if (fault === "denied") return fail(realm === "kube" ? "kube_forbidden" : "aws_denied", "denied");
-        let done: Promise<T>;
-        try {
-          done = Promise.resolve(effect());
-        } catch (thrown) {
-          done = Promise.reject(thrown);
-        }
-        done.then(
-          (value) => {
-            if (fault === "crash after") return this.die(invocation, "after a call took effect, before its answer came");
-            if (fault === "answer lost") return fail(realm === "kube" ? "kube_unreachable" : "aws_unreachable", "the answer was lost");
-            answer(() => resolve(value));
-          },
-          (thrown: unknown) => answer(() => reject(thrown)),
-        );
+        takesEffect();
       });
     });
+  }
+
+  /** What the dead had sent may be on its way. */
+  #ofTheDead(invocation: Invocation, name: string, effect: () => unknown): void {
+    if (!this.occurs("call of the dead arrives", name, 4)) return;
+    this.kernel.tell(invocation.name, `CALL OF THE DEAD: ${name.slice(invocation.name.length + 1)}`);
+    this.current = invocation;
+    done(effect).catch(() => undefined);
   }
 
   sleep(invocation: Invocation, ms: number, signal: AbortSignal): Promise<void> {
@@ -165,6 +162,11 @@ export class Engine {
       });
     });
   }
+}
+
+/** Whatever it throws is its answer. */
+async function done<T>(effect: () => Promise<T> | T): Promise<T> {
+  return await effect();
 }
 
 /** The dead wait for ever. */

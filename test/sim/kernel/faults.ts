@@ -29,6 +29,7 @@ export const OTHER_FAULTS = [
   "container restarts",
   "agent away",
   "person scales",
+  "person protects",
 ] as const;
 export type Fault = CallFault | (typeof OTHER_FAULTS)[number];
 

@@ -82,17 +82,20 @@ export class Kernel {
   run(most: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const step = (): void => {
-        const next = this.#pop();
-        if (next === undefined) return resolve();
-        if (++this.happened > most) return reject(new Error(`it does not come to rest: more than ${most} things happened`));
-        this.nowMs = next.atMs;
         try {
+          const next = this.#pop();
+          if (next === undefined) {
+            resolve();
+            return;
+          }
+          if (++this.happened > most) throw new Error(`it does not come to rest: more than ${most} things happened`);
+          this.nowMs = next.atMs;
           next.go();
+          // A tick runs only when the queue of promises is empty, however often it was filled again.
+          queueMicrotask(() => process.nextTick(step));
         } catch (thrown) {
-          return reject(thrown);
+          reject(thrown);
         }
-        // A tick runs only when the queue of promises is empty, however often it was filled again.
-        queueMicrotask(() => process.nextTick(step));
       };
       step();
     });

@@ -81,7 +81,9 @@ export const policy: Policy = {
 
 /** Of one seed: budgets that are often spent, or hardly ever. */
 export const policyFor = (chance: number): Policy =>
-  chance < 0.5 ? policy : { ...policy, budgets: { windowSeconds: 600, cluster: 5, fleet: 6, owner: 2 }, recurrence: { ...policy.recurrence, times: 3 } };
+  chance < 0.5
+    ? policy
+    : { ...policy, budgets: { windowSeconds: 600, cluster: 5, fleet: 6, owner: 2 }, recurrence: { ...policy.recurrence, times: 3 } };
 
 export const registry: Registry = {
   schema: "falco-responder/registry/1",

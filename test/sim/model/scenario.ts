@@ -66,7 +66,8 @@ export class Scenario {
       const wave = secondWaveMs !== null && draw(`wave of ${nth}`) < 0.3 ? secondWaveMs : 0;
       // Half of them come with others: attackers are no strangers to each other.
       const whenMs = Math.floor(draw(`when ${nth}`) * 8 * MINUTE);
-      const afterMs = wave + (draw(`together ${nth}`) < 0.5 ? whenMs - (whenMs % (2 * MINUTE)) + between(draw, `nearly ${nth}`, 1, 1_500) : whenMs);
+      const afterMs =
+        wave + (draw(`together ${nth}`) < 0.5 ? whenMs - (whenMs % (2 * MINUTE)) + between(draw, `nearly ${nth}`, 1, 1_500) : whenMs);
       lastMs = Math.max(lastMs, afterMs);
       if (!without.alerts.has(nth)) kernel.after(afterMs, () => this.#alert(nth));
     }
@@ -213,6 +214,16 @@ export class Scenario {
       const count = between(draw, `scales to ${at}`, 1, 3);
       world.scale(service, count);
       return `service ${service} to ${count}`;
+    });
+    accident("person protects", "somebody protects", 4, (at) => {
+      const asked = this.#system.table
+        .ofType("order")
+        .map(readOrder)
+        .filter(({ state }) => state === "awaiting");
+      const target = asked[Math.floor(draw(`protects ${at}`) * asked.length)]?.target;
+      if (target === undefined || !world.protect(target)) return null;
+      this.#system.protectedAtMs.set(target, kernel.nowMs);
+      return target;
     });
     accident("agent away", "an agent goes away", 1, (at) => {
       world.agent(false);

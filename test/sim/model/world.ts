@@ -149,8 +149,10 @@ export class World {
   /** What happened to the world is seen: who is there, who has ended, who is protected. */
   observe(): void {
     for (const { taskArn, lastStatus, group, tags } of this.aws.ecs.all()) {
-      this.known.add(taskArn);
       if (lastStatus === "STOPPED") this.ended.add(taskArn);
+      // From the beginning: what people protect later may be in hand by then.
+      if (this.known.has(taskArn)) continue;
+      this.known.add(taskArn);
       if (group === "service:pay" || Object.hasOwn(tags, "falco-responder/protected")) this.spared.add(taskArn);
     }
     const there = new Set<string>();
@@ -158,6 +160,7 @@ export class World {
       if (object.kind !== "Pod") continue;
       const { uid, namespace, labels } = object.metadata;
       there.add(uid);
+      if (this.known.has(uid)) continue;
       this.known.add(uid);
       if (namespace === "kube-system" || Object.hasOwn(labels ?? {}, "falco-responder/protected")) this.spared.add(uid);
     }
@@ -214,6 +217,15 @@ export class World {
 
   agent(isThere: boolean): void {
     for (const instance of this.aws.ecs.instances.values()) if (instance.ec2InstanceId === MACHINE) instance.agentConnected = isThere;
+  }
+
+  /** False: it is not there. */
+  protect(uid: string): boolean {
+    const task = this.aws.ecs.task(uid);
+    if (task !== undefined) this.aws.ecs.change(uid, { tags: { ...task.tags, ...PROTECTED } });
+    const pod = task === undefined ? this.pod(uid) : null;
+    if (pod !== null) this.kube.change(pod, { labels: { ...pod.labels, ...PROTECTED } });
+    return task !== undefined || pod !== null;
   }
 
   scale(service: string, count: number): void {

@@ -53,7 +53,7 @@ export class ClaimRules {
   }
 
   changed(before: Item | null, after: Item): void {
-    const { violated, count, engine } = this.#sight;
+    const { violated, count } = this.#sight;
     const next = readClaim(after).claim;
     const last = before === null ? null : readClaim(before).claim;
     const step = `${last?.state ?? "-"} ${next.state}`;
@@ -62,16 +62,19 @@ export class ClaimRules {
     if (after.version !== (before?.version ?? 0) + 1)
       violated("every write of a claim is conditional", `${what}: version ${before?.version} -> ${after.version}`);
     const key = `${after.pk} ${after.sk}`;
-    if (next.filed === true) {
-      this.#owners.set(key, new Set([...(this.#owners.get(key) ?? []), ownerOf(next)]));
-      return;
-    }
     this.#owners.set(key, new Set([...(this.#owners.get(key) ?? []), ownerOf(next)]));
+    if (next.filed === true) return;
     const isAnew = next.state === "executing" && (last === null || last.claimedAtMs !== next.claimedAtMs);
     if (isAnew) this.#begun(last, next, what);
     else if (!ALLOWED.has(step)) violated("a claim goes only the ways it may", what);
     if (isAnew && last !== null && !ANEW.has(step)) violated("a claim goes only the ways it may", `${what}, anew`);
     if (last === null || isAnew) return;
+    this.#written(last, next, what);
+  }
+
+  /** By whom: the owner, who takes over what is nobody's, or sweep when the lease is over. */
+  #written(last: Claim, next: Claim, what: string): void {
+    const { violated, engine } = this.#sight;
     const by = engine.current;
     if (next.owner !== last.owner) {
       if (next.fence !== last.fence + 1) violated("a new owner has a new fence", `${what}: fence ${last.fence} -> ${next.fence}`);
@@ -87,7 +90,7 @@ export class ClaimRules {
   }
 
   #begun(last: Claim | null, next: Claim, what: string): void {
-    const { violated, engine, system, scenario, saidOf } = this.#sight;
+    const { violated, engine, system, saidOf } = this.#sight;
     const { nowMs } = engine.kernel;
     if (engine.current?.fn.startsWith("respond-") !== true) violated("only responders act", `${engine.current?.name} claimed ${what}`);
     if (system.table.peek(SWITCH)?.["paused"] === true) violated("nothing is claimed under the switch", what);
@@ -95,26 +98,32 @@ export class ClaimRules {
     const said = saidOf(next.alert);
     if (said === null || said.untrue !== null || said.victim?.uid !== next.target)
       violated("no unverified target is touched", `claimed ${what} for an alert that is ${said?.untrue ?? "about somebody else"}`);
-    if (last !== null && last.incident === next.incident && last.generation === next.generation) {
-      if (last.state === "done" || last.state === "undone" || last.state === "requested")
-        violated("no target is acted on twice in a generation", what);
-      else if (last.alert === next.alert) violated("what failed is tried anew by another alert only", what);
-    }
-    if (last !== null && next.fence <= last.fence) violated("a new owner has a new fence", `${what}: fence ${last.fence} -> ${next.fence}`);
-    if (needsYes(next)) {
-      const item = system.table.peek(orderKey(next.incident, "approve", next.target, actionKey(next.action, next.plan.params)));
-      const order = item === null ? null : readOrder(item);
-      if (order?.by == null || order.state === "awaiting" || order.state === "denied") violated("what needs a yes has one", what);
-      const sinceMs = system.protectedAtMs.get(next.target) ?? Number.POSITIVE_INFINITY;
-      if ((order?.decidedAtMs ?? 0) > sinceMs + 60_000)
-        violated("an approved target is looked at again", `${what}: protected before the yes`);
-    }
+    if (last !== null) this.#replaced(last, next, what);
+    if (needsYes(next)) this.#approved(next, what);
     if (next.action === "ecs:stop-task" && (next.evidence.kind !== "kept" || !system.evidence.has(next.evidence.key)))
       violated("required evidence is kept first", what);
     if (next.leaseUntilMs - nowMs > 30_000 + MOST_SKEW_MS)
       violated("a lease is as long as it is", `${what}: ${next.leaseUntilMs - nowMs} ms`);
     this.#budgeted(next, what, said?.line.includes('"priority":"Critical"') === true);
-    void scenario;
+  }
+
+  #replaced(last: Claim, next: Claim, what: string): void {
+    const { violated } = this.#sight;
+    if (next.fence <= last.fence) violated("a new owner has a new fence", `${what}: fence ${last.fence} -> ${next.fence}`);
+    if (last.incident !== next.incident || last.generation !== next.generation) return;
+    if (last.state === "done" || last.state === "undone" || last.state === "requested")
+      violated("no target is acted on twice in a generation", what);
+    else if (last.alert === next.alert) violated("what failed is tried anew by another alert only", what);
+  }
+
+  #approved(next: Claim, what: string): void {
+    const { violated, system } = this.#sight;
+    const item = system.table.peek(orderKey(next.incident, "approve", next.target, actionKey(next.action, next.plan.params)));
+    const order = item === null ? null : readOrder(item);
+    if (order?.by == null || order.state === "awaiting" || order.state === "denied") violated("what needs a yes has one", what);
+    const sinceMs = system.protectedAtMs.get(next.target) ?? Number.POSITIVE_INFINITY;
+    if ((order?.decidedAtMs ?? 0) > sinceMs + 60_000)
+      violated("an approved target is looked at again", `${what}: protected before the yes`);
   }
 
   /** Counts again, from the claims alone. */

@@ -1,4 +1,5 @@
 import { actionKey } from "#shared/domain/action.ts";
+import type { Decision } from "#shared/domain/decision.ts";
 import type { AlertBody, IncidentBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { orderKey, receiptKey, seenKey } from "#shared/ledger/keys.ts";
@@ -6,6 +7,7 @@ import { readNote } from "#shared/ledger/notes.ts";
 import { readOrder } from "#shared/ledger/order.ts";
 import { readClaim } from "#shared/pipeline/respond/settle.ts";
 import { decodeEntry } from "#shared/wire/queue-entry.ts";
+import type { Said } from "../model/scenario.ts";
 import { type Sight, short } from "./state.ts";
 
 /** What must be true when nothing happens any more. */
@@ -35,7 +37,7 @@ function atRest({ system, violated }: Sight): void {
 
 /** Exactly one of: recorded in the ledger, ignored, unreadable and kept, dead-lettered, given up by Lambda and kept. */
 function everyAlertIsAccountedFor({ system, scenario, violated, count }: Sight): void {
-  const { lanes, table, unreadable, ingested, reports } = system;
+  const { lanes, table, unreadable, ingested } = system;
   const kept = [...unreadable.values()].flatMap((body) =>
     body
       .split("\n")
@@ -50,6 +52,14 @@ function everyAlertIsAccountedFor({ system, scenario, violated, count }: Sight):
     if (!isSeen && !dead.has(body))
       violated("no alert is lost", `alert ${alert.id.slice(0, 8)} was queued, and is neither in the ledger nor a dead letter`);
   }
+  everyBatchIsCounted({ system, violated });
+  for (const said of scenario.said) {
+    if (ingested.has(said.batch)) count(oneThing(said, kept, taken, violated));
+    else count("alert given up and kept");
+  }
+}
+
+function everyBatchIsCounted({ system: { table, reports }, violated }: Pick<Sight, "system" | "violated">): void {
   const counts = new Map<string, number>();
   for (const item of table.ofType("count")) {
     const batch = item.sk.slice("BATCH#".length);
@@ -61,25 +71,23 @@ function everyAlertIsAccountedFor({ system, scenario, violated, count }: Sight):
     if ((counts.get(batch) ?? 0) !== queued + coalesced)
       violated("no alert is lost", `${name}: ${queued + coalesced} alerts, ${counts.get(batch) ?? 0} counted`);
   }
-  for (const said of scenario.said) {
-    if (!ingested.has(said.batch)) {
-      count("alert given up and kept");
-      continue;
-    }
-    const mark = JSON.stringify(/sh -c \d+(?: again \d+)?/.exec(said.line)?.[0] ?? "").slice(1, -1);
-    const isKept = kept.includes(said.line);
-    const isQueued = mark !== "" && taken.some((body) => body.includes(`${mark}"`));
-    if (said.untrue === "torn") {
-      if (!isKept) violated("no alert is lost", `a torn line of ${said.batch} was not kept`);
-      count("alert unreadable");
-    } else if (said.kind === "boring" && said.untrue !== "forged stream") {
-      if (isQueued) violated("each alert ends as exactly one thing", `a line that no rule names was queued (${said.batch})`);
-      count("alert ignored");
-    } else {
-      if (isKept) violated("each alert ends as exactly one thing", `a readable line of ${said.batch} was kept as unreadable`);
-      count(isQueued ? "alert queued" : "alert counted with its like");
-    }
+}
+
+/** What became of a line that ingest took. */
+function oneThing(said: Said, kept: readonly (string | undefined)[], taken: readonly string[], violated: Sight["violated"]): string {
+  const mark = /sh -c \d+(?: again \d+)?/.exec(said.line)?.[0] ?? null;
+  const isKept = kept.includes(said.line);
+  const isQueued = mark !== null && taken.some((body) => body.includes(`${mark}"`));
+  if (said.untrue === "torn") {
+    if (!isKept) violated("no alert is lost", `a torn line of ${said.batch} was not kept`);
+    return "alert unreadable";
   }
+  if (said.kind === "boring" && said.untrue !== "forged stream") {
+    if (isQueued) violated("each alert ends as exactly one thing", `a line that no rule names was queued (${said.batch})`);
+    return "alert ignored";
+  }
+  if (isKept) violated("each alert ends as exactly one thing", `a readable line of ${said.batch} was kept as unreadable`);
+  return isQueued ? "alert queued" : "alert counted with its like";
 }
 
 /** Acted, held with its reason, asked, or told. */
@@ -92,20 +100,24 @@ function everyDecisionEnded({ system, violated, count }: Sight): void {
     if (decisions.length === 0) count("alert told");
     for (const decision of decisions) {
       count(`decision ${decision.kind}`);
-      if (decision.because === "") violated("every decision has its reason", what);
-      if (decision.kind !== "act" && decision.kind !== "await-approval") continue;
-      const key = actionKey(decision.action.action, decision.action.params);
-      if (decision.kind === "act" && table.peek(receiptKey(incident, target ?? "", key)) === null)
-        violated("every decision to act ends with a receipt", `${what}: ${key}`);
-      if (decision.kind === "await-approval") {
-        const order = table.peek(orderKey(incident, "approve", target ?? "", key));
-        if (order === null) violated("every question is asked", `${what}: ${key}`);
-        else if (["awaiting", "given"].includes(readOrder(order).state)) violated("every question is answered or over", `${what}: ${key}`);
-      }
+      const open = openDecision(decision, incident, target ?? "", system);
+      if (open !== null) violated(open, `${what}: ${JSON.stringify(decision.action)}`);
     }
     for (const channel of channels)
       if (table.under(item.pk, `NOTE#${channel}#`).length === 0) violated("everybody is told", `${what}: nothing for ${channel}`);
   }
+}
+
+/** The rule that it breaks; null: it is over. */
+function openDecision(decision: Decision, incident: string, target: string, { table }: Sight["system"]): string | null {
+  if (decision.because === "") return "every decision has its reason";
+  if (decision.kind !== "act" && decision.kind !== "await-approval") return null;
+  const key = actionKey(decision.action.action, decision.action.params);
+  if (decision.kind === "act")
+    return table.peek(receiptKey(incident, target, key)) === null ? "every decision to act ends with a receipt" : null;
+  const order = table.peek(orderKey(incident, "approve", target, key));
+  if (order === null) return "every question is asked";
+  return ["awaiting", "given"].includes(readOrder(order).state) ? "every question is answered or over" : null;
 }
 
 function everyMessageIsSentOrDead({ system, violated }: Sight): void {

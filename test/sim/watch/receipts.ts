@@ -69,7 +69,13 @@ export class ReceiptRules {
     const owners = system.ownersIn(incident, target, action);
     if (
       asked !== undefined &&
-      touches.some((one) => one.uid === target && one.actions.includes(action) && asked.test(one.what) && owners.has(one.by) && system.isOnlyClaimOf(one.by, target, action),
+      touches.some(
+        (one) =>
+          one.uid === target &&
+          one.actions.includes(action) &&
+          asked.test(one.what) &&
+          owners.has(one.by) &&
+          system.isOnlyClaimOf(one.by, target, action),
       )
     )
       violated("every receipt is true", `${what}, and it was touched`);
