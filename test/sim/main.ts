@@ -7,8 +7,8 @@ import { shrink, story } from "./run/shrink.ts";
 import { simulate, WHOLE } from "./simulate.ts";
 
 /**
- * `npm run sim -- --seeds N [--from S]`: N runs, each of its own seed; the first that fails is shrunk and told. `--planted`: bugs that must be
- * found. `--trace SEED`: one run, line by line.
+ * `npm run sim -- --seeds N [--from S]`: N runs, each of its own seed; the first that fails is shrunk and told. `--planted`: bugs that must each be
+ * found within `--within` seeds. `--trace SEED`: one run, line by line.
  */
 const { values } = parseArgs({
   options: {
@@ -17,15 +17,13 @@ const { values } = parseArgs({
     threads: { type: "string", default: "2" },
     planted: { type: "boolean", default: false },
     only: { type: "string" },
+    within: { type: "string", default: "400" },
     trace: { type: "string" },
   },
 });
 
 /** From so many seeds on, each known kind of fault and transition must have occurred. */
 const ENOUGH = 500;
-/** A planted bug must be found within so many. */
-const MOST_FOR_A_BUG = 200;
-
 if (values.trace !== undefined) process.exit(await trace(whole(values.trace, "--trace")));
 process.exit(values.planted ? await planted(values.only) : await seeds(whole(values.seeds, "--seeds"), whole(values.from, "--from")));
 
@@ -85,13 +83,13 @@ async function trace(seed: number): Promise<number> {
 }
 
 async function planted(only: string | undefined): Promise<number> {
-  const bugs = BUGS.filter(({ name }) => only === undefined || name.includes(only));
+  const bugs = BUGS.filter(({ name }) => only === undefined || only.split(",").some((part) => name.includes(part)));
   const waiting = [...bugs];
   const lines = new Map<string, string>();
   let caught = 0;
   const worker = async (): Promise<void> => {
     for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-      const part = await inThread({ from: 1, to: MOST_FOR_A_BUG, every: 1, planted: bug.name, stopAtFirst: true });
+      const part = await inThread({ from: 1, to: whole(values.within, "--within"), every: 1, planted: bug.name, stopAtFirst: true });
       const [first] = part.failed;
       if (first !== undefined) caught++;
       const by =

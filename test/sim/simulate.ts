@@ -6,6 +6,7 @@ import { type Leak, patched } from "./kernel/patches.ts";
 import type { Handlers } from "./model/handlers.ts";
 import { EVERYTHING, Scenario, type Without } from "./model/scenario.ts";
 import { System } from "./model/system.ts";
+import type { Violation } from "./watch/state.ts";
 import { Watch } from "./watch/watch.ts";
 
 const START_MS = Date.UTC(2026, 2, 1, 12);
@@ -18,13 +19,6 @@ export interface Cut extends Without {
 }
 
 export const WHOLE: Cut = { ...EVERYTHING, faults: null };
-
-export interface Violation {
-  /** Name of the invariant. */
-  readonly invariant: string;
-  readonly says: string;
-  readonly atMs: number;
-}
 
 export interface Ran {
   readonly seed: number;

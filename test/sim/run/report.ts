@@ -1,5 +1,6 @@
 import { CALL_FAULTS, OTHER_FAULTS } from "../kernel/faults.ts";
-import type { Ran, Violation } from "../simulate.ts";
+import type { Ran } from "../simulate.ts";
+import type { Violation } from "../watch/state.ts";
 
 /** Every transition and outcome that the system has: a run of many seeds in which one never occurs has not shown it. */
 export const KNOWN: readonly string[] = [

@@ -28,6 +28,8 @@ const ALLOWED = new Set([
 const ANEW = new Set(["failed executing", "refused executing", "done executing", "undone executing", "requested executing"]);
 /** Two clocks may be off in opposite directions. */
 const MOST_SKEW_MS = 4_000;
+/** One slow call and the clock's error may be gone of it when the claim is written. */
+const SHORTEST_LEASE_MS = 10_000;
 
 interface Spent {
   readonly atMs: number;
@@ -104,6 +106,8 @@ export class ClaimRules {
       violated("required evidence is kept first", what);
     if (next.leaseUntilMs - nowMs > 30_000 + MOST_SKEW_MS)
       violated("a lease is as long as it is", `${what}: ${next.leaseUntilMs - nowMs} ms`);
+    if (next.leaseUntilMs - nowMs < SHORTEST_LEASE_MS)
+      violated("a lease outlasts what its owner does", `${what}: ${next.leaseUntilMs - nowMs} ms`);
     this.#budgeted(next, what, said?.line.includes('"priority":"Critical"') === true);
   }
 

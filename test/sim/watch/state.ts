@@ -16,6 +16,13 @@ export interface Sight {
   readonly saidOf: (alertId: string) => Said | null;
 }
 
+export interface Violation {
+  /** Name of the invariant. */
+  readonly invariant: string;
+  readonly says: string;
+  readonly atMs: number;
+}
+
 export interface Touched {
   readonly atMs: number;
   readonly by: string;

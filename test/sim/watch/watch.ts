@@ -3,11 +3,10 @@ import type { Engine } from "../kernel/engine.ts";
 import type { Said, Scenario } from "../model/scenario.ts";
 import type { System } from "../model/system.ts";
 import type { Change } from "../model/table.ts";
-import type { Violation } from "../simulate.ts";
 import { ClaimRules } from "./claims.ts";
 import { judgeTheEnd } from "./ending.ts";
 import { ReceiptRules } from "./receipts.ts";
-import type { Sight } from "./state.ts";
+import type { Sight, Violation } from "./state.ts";
 import { TouchRules } from "./touches.ts";
 
 /** How orders, notes and incidents may go on. */
