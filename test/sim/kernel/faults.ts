@@ -7,11 +7,9 @@ export type CallFault = (typeof CALL_FAULTS)[number];
 /** What else goes wrong, or merely happens, beside calls. Each is a known kind: a run in which one never occurred has shown nothing of it. */
 export const OTHER_FAULTS = [
   "call of the dead arrives",
-  "function timed out",
   "condition lost to another",
   "message not deleted",
   "part of a batch failed",
-  "dead letter",
   "stream record twice",
   "stream record lost",
   "subscription batch twice",
@@ -31,7 +29,8 @@ export const OTHER_FAULTS = [
   "person scales",
   "person protects",
 ] as const;
-export type Fault = CallFault | (typeof OTHER_FAULTS)[number];
+/** The last is told where it occurs: no call here takes as long as a function may. */
+export type Fault = CallFault | (typeof OTHER_FAULTS)[number] | "function timed out";
 
 /** Of a thousand calls, where the kind is drawn for a seed. */
 const PER_MILLE: Readonly<Record<CallFault, number>> = {

@@ -41,6 +41,8 @@ export class Scenario {
   readonly workloads: readonly Workload[];
   readonly alerts: number;
   readonly people: number;
+  /** What some person said yes to: incident, target and action. */
+  readonly yes = new Set<string>();
   readonly switchedOn: { readonly fromMs: number; untilMs: number }[] = [];
   readonly #engine: Engine;
   readonly #system: System;
@@ -178,6 +180,8 @@ export class Scenario {
     const action = decides ? (order?.key ?? null) : (receipt?.action ?? null);
     const request = { verb, incident: about.incident, action, target: about.target } as const;
     kernel.tell(`person ${nth}`, `${verb} ${action} on ${about.target.slice(-8)} of ${about.incident}`);
+    const question = `${about.incident} ${about.target} ${action}`;
+    if (verb === "approve") this.yes.add(question);
     const ask = (by: string, tries: number): void =>
       this.#system.operate(request, by, (status) => {
         if (status === null && tries > 0) kernel.after(20 * SECOND, () => ask(by, tries - 1));
@@ -185,6 +189,7 @@ export class Scenario {
     ask(`person-${nth}`, 2);
     if (this.#engine.occurs("person clicks twice", `person ${nth}`, 2)) {
       const other = draw(`other way ${nth}`) < 0.5 && decides ? (verb === "approve" ? "deny" : "approve") : verb;
+      if (other === "approve") this.yes.add(question);
       kernel.after(between(draw, `second click ${nth}`, 0, 600), () =>
         this.#system.operate({ ...request, verb: other }, `person-${nth}b`, () => undefined),
       );

@@ -44,20 +44,6 @@ export const BUGS: readonly Bug[] = [
   ),
   one("budget outside the transaction", "what is spent meanwhile is not seen", ACT, "...budget.writes,", ""),
   one(
-    "budget without its version",
-    "two that spend at once count as one",
-    "shared/pipeline/respond/budgets.ts",
-    'when: item === null ? { kind: "absent" } : { kind: "version", version: item.version },\n    });\n  }',
-    "when: null,\n    });\n  }",
-  ),
-  one(
-    "reserve given away",
-    "what is kept for Critical is spent by others",
-    "shared/policy/budget.ts",
-    'if (rank(request.priority) < rank("Critical") &&',
-    "if (false &&",
-  ),
-  one(
     "receipt before it is seen",
     "done is told when it was only asked for",
     CARRY,
@@ -142,13 +128,14 @@ export const BUGS: readonly Bug[] = [
     "if (incident === recorded.incident || !isFinalClaim(state)) return false;",
     'if (state === "undone") return true;\n  if (incident === recorded.incident || !isFinalClaim(state)) return false;',
   ),
-  one(
-    "age not looked at",
-    "an alert of twenty minutes ago acts",
-    "shared/policy/guards.ts",
-    "if (!(ageMs <= policy.maxAgeSeconds * 1_000))",
-    "if (false)",
-  ),
+  {
+    name: "age not looked at",
+    of: "an alert of twenty minutes ago acts",
+    edits: [
+      { file: "shared/policy/guards.ts", from: "if (!(ageMs <= policy.maxAgeSeconds * 1_000))", to: "if (false)" },
+      { file: ACT, from: "if (approval === null && !(ageMs <= ports.policy.maxAgeSeconds * 1_000))", to: "if (false)" },
+    ],
+  },
   one(
     "protection not looked at",
     "whom the policy spares is stopped",
@@ -169,13 +156,6 @@ export const BUGS: readonly Bug[] = [
     "shared/playbooks/ecs/resolve.ts",
     "task.containers.filter(({ runtimeId }) => sameContainer(id, runtimeId))",
     "task.containers.filter(({ runtimeId }) => runtimeId !== null && id.length > 0)",
-  ),
-  one(
-    "uid not asked",
-    "a pod is looked for by its name, and another has it now",
-    "shared/playbooks/kubernetes/terminate.ts",
-    "return api.delete(POD, { namespace, name, uid }, { graceSeconds: graceOf(plan), dryRun }, signal);",
-    "return api.get(POD, namespace, name, signal).then((found) => api.delete(POD, { namespace, name, uid: found?.metadata.uid ?? uid }, { graceSeconds: graceOf(plan), dryRun }, signal));",
   ),
   one(
     "evidence not waited for",

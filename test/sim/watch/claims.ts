@@ -121,7 +121,9 @@ export class ClaimRules {
   }
 
   #approved(next: Claim, what: string): void {
-    const { violated, system } = this.#sight;
+    const { violated, system, scenario } = this.#sight;
+    if (!scenario.yes.has(`${next.incident} ${next.target} ${actionKey(next.action, next.plan.params)}`))
+      violated("what needs a yes has one", what);
     const item = system.table.peek(orderKey(next.incident, "approve", next.target, actionKey(next.action, next.plan.params)));
     const order = item === null ? null : readOrder(item);
     if (order?.by == null || order.state === "awaiting" || order.state === "denied") violated("what needs a yes has one", what);

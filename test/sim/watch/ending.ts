@@ -143,6 +143,7 @@ function everyIsolationEnded({ system, violated, count }: Sight): void {
     const letGo = orders.some(({ verb, target, by }) => verb === "undo" && target === claim.target && by !== null);
     const told = table.peek(receiptKey(claim.incident, claim.target, "kubernetes:quarantine", true));
     if (letGo) count("isolation taken back");
-    else if (told === null) violated("every isolation ends as designed", `pod ${short(claim.target)} runs on, and nobody let it go`);
+    else if (told === null || claim.state === "undone")
+      violated("every isolation ends as designed", `pod ${short(claim.target)} runs on, and nobody let it go`);
   }
 }

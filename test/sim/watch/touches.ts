@@ -27,7 +27,9 @@ export class TouchRules {
     const claims = system.table.ofType("claim").filter((item) => concerns(readClaim(item).claim, touch));
     const mine = claims.filter((item) => this.#claims.ownersOf(item).has(by.name));
     const actions = mine.map((item) => readClaim(item).claim).flatMap(({ state, action }) => (state === "executing" ? [action] : []));
-    touches.push({ atMs: engine.kernel.nowMs, by: by.name, what: touch.what, uid: touch.uid, service: touch.service, actions });
+    // Of who has ended by then nothing is changed any more.
+    if (touch.uid === null || !world.ended.has(touch.uid))
+      touches.push({ atMs: engine.kernel.nowMs, by: by.name, what: touch.what, uid: touch.uid, service: touch.service, actions });
     if (mine.length > 0) {
       this.#asClaimed(mine, touch, what);
       return;
