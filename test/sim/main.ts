@@ -48,7 +48,6 @@ async function seeds(count: number, from: number): Promise<number> {
     addPart(sum, part);
   console.log(tables(sum));
   const first = sum.failed.sort((a, b) => a.seed - b.seed)[0];
-  if (first !== undefined) await tellSmallest(first.seed);
   for (const { seed, violations } of sum.failed.slice(0, 20))
     console.log(
       `seed ${seed}: ${violations
@@ -56,6 +55,7 @@ async function seeds(count: number, from: number): Promise<number> {
         .slice(0, 3)
         .join(" | ")}`,
     );
+  if (first !== undefined) await tellSmallest(first.seed);
   const never = count >= ENOUGH ? missing(sum) : [];
   for (const name of never) console.log(`never occurred: ${name}`);
   console.log(`${sum.seeds} seeds, ${sum.failed.length} violations`);

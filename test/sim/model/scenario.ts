@@ -89,7 +89,10 @@ export class Scenario {
     const workload = oneOf(draw, `target of ${nth}`, this.workloads);
     const kind = oneOf(draw, `kind of ${nth}`, KINDS);
     const untrue = draw(`untrue ${nth}`) < 0.25 ? oneOf(draw, `how untrue ${nth}`, UNTRUE) : null;
-    const victim = workload.victim(draw(`which of ${nth}`));
+    const victim =
+      workload.victim(draw(`which of ${nth}`)) ??
+      this.#system.world.workloads.map((one) => one.victim(0)).find((one) => one !== null) ??
+      null;
     if (victim === null) return;
     const others = this.#system.world.workloads
       .map((one) => one.victim(0))
