@@ -28,7 +28,7 @@ function atRest({ system, violated }: Sight): void {
   if (system.restedAtMs === null) violated("it comes to rest", "sweep never found nothing to do");
   for (const item of table.ofType("claim")) {
     const { state, over, action, target } = readClaim(item).claim;
-    if (state === "executing" || (state === "requested" && over !== true))
+    if (state === "executing" || (state === "requested" && over !== true && item.due !== undefined))
       violated("it comes to rest", `${action} on ${short(target)} is ${state}`);
   }
   for (const item of table.ofType("incident"))
