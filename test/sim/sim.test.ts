@@ -16,9 +16,9 @@ const sim = async (...args: readonly string[]): Promise<{ readonly code: number;
   }
 };
 
-test("2,000 seeds show no violation, and every known fault and transition", { timeout: 1_500_000 }, async () => {
-  const { code, out } = await sim("--seeds", "2000");
-  expect(out.split("\n").slice(-12).join("\n")).toMatch(/\n2000 seeds, 0 violations\n$/);
+test("500 seeds show no violation, and every known fault and transition", { timeout: 900_000 }, async () => {
+  const { code, out } = await sim("--seeds", "500");
+  expect(out.split("\n").slice(-12).join("\n")).toMatch(/\n500 seeds, 0 violations\n$/);
   expect(out).toMatch(/each at least (2\d|3\d) alerts, ([3-9]|\d\d) workloads, ([3-9]|\d\d) kinds of fault/);
   expect(out).not.toContain("never occurred");
   expect(code).toBe(0);
