@@ -14,6 +14,7 @@ const entries = {
   test: { file: "scripts/test.ts", lab: true },
   check: { file: "scripts/check.ts", lab: false },
   adversarial: { file: "test/adversarial/main.ts", lab: false },
+  sim: { file: "test/sim/main.ts", lab: false },
   bench: { file: "test/bench/main.ts", lab: true },
   responder: { file: "cli/main.ts", lab: false },
   "member-template": { file: "packaging/member-template.ts", lab: false },

@@ -44,6 +44,8 @@ export interface ClaimBody<P> {
   readonly remarks?: readonly string[];
   /** What it was claimed under. */
   readonly under?: Versions;
+  /** Requested, and the world can never tell any more what became of it: nobody looks again. */
+  readonly over?: true;
 }
 
 /** Longer than an invocation acts and verifies; after it anyone may look at the world and go on. */
@@ -52,6 +54,8 @@ export const LEASE_MS = 30_000;
 export const ESCALATE_MS = 15 * 60_000;
 /** Late verification gives up looking every few minutes and looks every hour after this. */
 const LATE_MS = 24 * 3_600_000;
+/** Who did not see it until then will not see it. */
+const LAST_LOOK_MS = 7 * 24 * 3_600_000;
 
 export const isFinalClaim = (state: ClaimState): boolean => state !== "executing" && state !== "requested";
 
@@ -60,7 +64,7 @@ export type Standing = "final" | "leased" | "expired" | "requested";
 
 export function standing<P>(claim: ClaimBody<P>, nowMs: number): Standing {
   if (isFinalClaim(claim.state)) return "final";
-  if (claim.state === "requested") return "requested";
+  if (claim.state === "requested") return claim.over === true ? "final" : "requested";
   return nowMs < claim.leaseUntilMs ? "leased" : "expired";
 }
 
@@ -91,9 +95,9 @@ export const settled = <P>(claim: ClaimBody<P>, outcome: Outcome, requestedAtMs:
   requestedAtMs: claim.requestedAtMs ?? requestedAtMs,
 });
 
-/** When sweep looks again: soon at first, then ever more rarely. Null when the claim is final. */
+/** When sweep looks again: soon at first, then ever more rarely. Null when the claim is final, or looking is of no use any more. */
 export function lookDueMs<P>(claim: ClaimBody<P>, nowMs: number): number | null {
-  if (isFinalClaim(claim.state)) return null;
+  if (isFinalClaim(claim.state) || claim.over === true || nowMs - claim.claimedAtMs > LAST_LOOK_MS) return null;
   // The message of a dead owner normally comes again before that and goes on.
   if (claim.state === "executing" && nowMs < claim.leaseUntilMs + 5_000) return claim.leaseUntilMs + 5_000;
   const longest = nowMs - claim.claimedAtMs > LATE_MS ? 3_600_000 : 300_000;

@@ -90,11 +90,12 @@ export interface Execution {
 /**
  * done: the world shows it. pending: not yet; `begun` says whether the world shows that the request arrived (when it does not, execute
  * again: executing is idempotent); `blind`: the world can never show it; `partly`: a part of it has happened, so giving up leaves that part.
- * failed: it is certain that it did not and will not happen. unknown: the world does not tell.
+ * failed: it is certain that it did not and will not happen. unknown: the world does not tell; `over`: and never will, since what it was done
+ * to is gone.
  */
 export type Verification =
   | { readonly kind: "pending"; readonly begun: boolean; readonly because: string; readonly blind?: true; readonly partly?: true }
-  | { readonly kind: "done" | "failed" | "unknown"; readonly because: string };
+  | { readonly kind: "done" | "failed" | "unknown"; readonly because: string; readonly over?: true };
 
 /**
  * undone: the former state is there again, seen. nothing: there was nothing (left) to restore. requested: asked for, not seen yet: undo again

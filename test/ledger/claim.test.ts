@@ -62,9 +62,18 @@ test("only what is certain is final; requested and unknown stay in sweep's index
   }
 });
 
+test("after a week, or when the world can never tell, nobody looks any more; until then somebody does", () => {
+  const week = 7 * 86_400_000;
+  expect(lookDueMs(claim({ state: "requested" }), week)).toBe(week + 15_000);
+  expect(lookDueMs(claim({ state: "requested" }), week + 1)).toBeNull();
+  expect(lookDueMs(claim({ state: "requested", over: true }), 0)).toBeNull();
+  expect(standing(claim({ state: "requested", over: true }), 0)).toBe("final");
+  expect(standing(claim({ state: "requested" }), 0)).toBe("requested");
+});
+
 test("late looks come ever more rarely, never in the past and never later than an hour", () => {
   fc.assert(
-    fc.property(fc.nat(1_000), fc.nat(10 * 86_400_000), (looks, nowMs) => {
+    fc.property(fc.nat(1_000), fc.nat(7 * 86_400_000), (looks, nowMs) => {
       const due = lookDueMs(claim({ state: "requested", looks }), nowMs) ?? 0;
       expect(due).toBeGreaterThan(nowMs);
       expect(due - nowMs).toBeLessThanOrEqual(3_600_000);

@@ -112,7 +112,13 @@ async function claimAndCarryOut(
 ): Promise<Acted> {
   const { table, clock } = ports;
   const key = claimKey(plan.workload.uid, actionKey(plan.action, plan.params), recorded.generation);
-  const held = (why: Why): Promise<Acted> => hold(recorded, decision, why, evidence, ports, signal);
+  const held = async (why: Why): Promise<Acted> => {
+    // An alert of its other container may be at the same target by now, with the budget that is missing here: then it is not held.
+    const there = await table.get(key, signal);
+    const other = there === null ? null : readClaim(there);
+    if (other !== null && isMadeMeanwhile(other.claim, recorded.incident)) return await goOn(recorded, other, ports, signal);
+    return await hold(recorded, decision, why, evidence, ports, signal);
+  };
   const said = await parameterPause(ports, signal);
   if (said !== null) return await held({ because: said, paused: true });
   const spending = await spendingOf(plan, recorded, ports, signal);
@@ -233,3 +239,7 @@ async function yieldTo({ incident, body }: Recorded, claim: Claim, ports: Respon
   await settle(settlement, ports, signal);
   return "already";
 }
+
+/** One that failed, was refused, or is of a closed incident was there before, and is what was to be replaced. */
+const isMadeMeanwhile = ({ state, incident: its }: Claim, incident: string): boolean =>
+  !isFinalClaim(state) || (its === incident && (state === "done" || state === "undone"));

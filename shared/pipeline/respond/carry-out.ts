@@ -156,7 +156,12 @@ const endAs = (
   seen: Exclude<Verification, { readonly kind: "pending" }>,
   ports: ClaimPorts,
   signal: AbortSignal,
-): Promise<Outcome | "lost"> => end(held, OUTCOME[seen.kind], seen.because, seen.kind === "done" ? ports.clock.now() : null, ports, signal);
+): Promise<Outcome | "lost"> =>
+  end(ended(held, seen), OUTCOME[seen.kind], seen.because, seen.kind === "done" ? ports.clock.now() : null, ports, signal);
+
+/** What nobody will ever see is not looked at again. */
+export const ended = (held: Held, { over }: Verification & { readonly over?: true }): Held =>
+  over === true ? { ...held, claim: { ...held.claim, over } } : held;
 
 /** Writes the outcome, fenced. "lost": another owner has the claim, its word counts. */
 export async function end(

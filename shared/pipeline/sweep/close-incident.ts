@@ -1,11 +1,12 @@
 import { actionKey } from "#shared/domain/action.ts";
 import { isFinal, type Receipt, toldApart } from "#shared/domain/receipt.ts";
+import { lookDueMs } from "#shared/ledger/claim.ts";
 import { type AlertBody, closeDueMs, closed, type IncidentBody, type ReceiptBody } from "#shared/ledger/incident.ts";
 import { expiry, iso, KEEP_INCIDENT_S, pack, unpack } from "#shared/ledger/items.ts";
 import { incidentPk, metaKey } from "#shared/ledger/keys.ts";
 import { readOrder } from "#shared/ledger/order.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
-import { keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
+import { claimOf, keyOfReceipt, settle } from "#shared/pipeline/respond/settle.ts";
 import { COMPARE_MS } from "#shared/pipeline/sweep/record.ts";
 import { playbooks } from "#shared/playbooks/index.ts";
 import { undoOf } from "#shared/playbooks/playbook.ts";
@@ -30,7 +31,7 @@ export async function closeIncident(found: Item, ports: ClaimPorts & { readonly 
   // A question that waits, too: closed, the next alert of the same offender would ask it a second time.
   // What only waits for its time keeps none open: it finds its claim wherever that stands by then.
   const waits = orders.some(({ verb, state }) => verb !== "expire" && (state === "awaiting" || state === "given"));
-  const open = receipts.some(({ outcome }) => !isFinal(outcome)) || waits;
+  const open = waits || (await isLookedAt(about, receipts, ports, signal));
   const next = open
     ? pack(metaKey(about.incident), "incident", item.version + 1, nowMs, about, { due: iso(nowMs + LOOK_AGAIN_MS) })
     : pack(metaKey(about.incident), "incident", item.version + 1, nowMs, closed(about, nowMs), {
@@ -41,6 +42,15 @@ export async function closeIncident(found: Item, ports: ClaimPorts & { readonly 
   const { ok } = await table.transact([{ op: "put", item: next, when: { kind: "version", version: item.version } }], signal);
   if (ok && !open) telemetry.count("IncidentsClosed", 1);
   return ok && !open;
+}
+
+/** An outcome that is open, and will be looked at again: not one that a person took back since, or that nobody can ever see. */
+async function isLookedAt(about: IncidentBody, receipts: readonly Receipt[], ports: ClaimPorts, signal: AbortSignal): Promise<boolean> {
+  for (const receipt of receipts.filter(({ outcome }) => !isFinal(outcome))) {
+    const held = await claimOf(about, receipt.target, keyOfReceipt(receipt), ports.table, signal);
+    if (held !== null && lookDueMs(held.claim, ports.clock.now()) !== null) return true;
+  }
+  return false;
 }
 
 /**

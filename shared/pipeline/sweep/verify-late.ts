@@ -1,6 +1,6 @@
 import { messageOf, PipelineError } from "#shared/domain/error.ts";
 import { ESCALATE_MS, standing } from "#shared/ledger/claim.ts";
-import { end, isPrepared } from "#shared/pipeline/respond/carry-out.ts";
+import { end, ended, isPrepared } from "#shared/pipeline/respond/carry-out.ts";
 import type { ClaimPorts } from "#shared/pipeline/respond/ports.ts";
 import { reachOf } from "#shared/pipeline/respond/reach.ts";
 import { type Held, readClaim, storeClaim } from "#shared/pipeline/respond/settle.ts";
@@ -28,16 +28,20 @@ export async function verifyLate(found: Item, ports: ClaimPorts, signal: AbortSi
     const verifiedAtMs = seen.kind === "done" ? clock.now() : null;
     return (await end(held, seen.kind, seen.because, verifiedAtMs, ports, signal)) === "lost" ? "left" : seen.kind;
   }
+  if (seen.kind === "unknown" && seen.over === true) return await endUnknown(ended(held, seen), seen.because, ports, signal);
   // Its owner is dead, its message had its retries, and the world shows that no request ever arrived: nobody will do it now.
   if (stands === "expired" && seen.kind === "pending" && !seen.begun && ageMs > ESCALATE_MS)
     return await giveUp(held, seen.blind === true || seen.partly === true ? "unknown" : "failed", seen.because, ports, signal);
   if (ageMs > ESCALATE_MS && !held.claim.escalated) {
     const looked = { ...held, claim: { ...held.claim, looks: held.claim.looks + 1 } };
     const because = `still not confirmed ${Math.round(ageMs / 60_000)} min after the claim: ${seen.because}`;
-    return (await end(looked, "unknown", because, null, ports, signal)) === "lost" ? "left" : "unknown";
+    return await endUnknown(looked, because, ports, signal);
   }
   return (await lookLater(held, ports, signal)) ? "waiting" : "left";
 }
+
+const endUnknown = async (held: Held, because: string, ports: ClaimPorts, signal: AbortSignal): Promise<Late> =>
+  (await end(held, "unknown", because, null, ports, signal)) === "lost" ? "left" : "unknown";
 
 const giveUp = async (held: Held, outcome: "failed" | "unknown", because: string, ports: ClaimPorts, signal: AbortSignal): Promise<Late> =>
   (await end(held, outcome, `given up: ${because}`, null, ports, signal)) === "lost" ? "left" : outcome;

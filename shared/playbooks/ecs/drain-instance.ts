@@ -73,7 +73,11 @@ export const drainInstance: Playbook = {
     const arn = instanceOf(plan);
     const instance = await (await reach.access.instances(reach.cluster)).describe(arn, signal);
     if (instance === null || instance.status === "INACTIVE")
-      return { kind: "unknown", because: "the container instance has left ECS: whether its tasks were moved can no longer be seen" };
+      return {
+        kind: "unknown",
+        because: "the container instance has left ECS: whether its tasks were moved can no longer be seen",
+        over: true,
+      };
     if (instance.status !== "DRAINING")
       return { kind: "pending", begun: false, because: `the container instance is ${instance.status}, not DRAINING` };
     const residents = await residentsOf(plan, arn, reach, signal);

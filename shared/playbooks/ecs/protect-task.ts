@@ -71,7 +71,7 @@ export const protectTask: Playbook = {
   async verify(plan, kept, reach, signal) {
     const set = asSet(kept);
     const until = await untilNow(plan, reach, signal);
-    if (until === "unknown task") return { kind: "unknown", because: "ECS no longer knows the task: it has ended" };
+    if (until === "unknown task") return { kind: "unknown", because: "ECS no longer knows the task: it has ended", over: true };
     if (until === null)
       return set !== null && set <= reach.nowMs()
         ? { kind: "done", because: `the protection that ECS set ran out at ${at(set)}` }

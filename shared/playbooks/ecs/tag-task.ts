@@ -69,7 +69,8 @@ export const tagTask: Playbook = {
     const task = await taskNow(target.taskArn, reach, signal);
     const there = tagIn(task, key);
     if (there === value) return { kind: "done", because: `the task bears the tag ${key}` };
-    if (task === null || ended(task)) return { kind: "unknown", because: "the task has ended, and ECS deletes its tags with it" };
+    if (task === null || ended(task))
+      return { kind: "unknown", because: "the task has ended, and ECS deletes its tags with it", over: true };
     return there === (kept["former"] ?? null)
       ? { kind: "pending", begun: false, because: `the task does not bear the tag ${key} as asked` }
       : { kind: "unknown", because: `the tag ${key} has a value that is neither ours nor the former one: somebody changed it` };

@@ -72,7 +72,7 @@ export async function seenCordoned(
   signal: AbortSignal,
 ): Promise<Verification> {
   const node = await nodeNow(name, uidIn(kept), api, signal);
-  if (node === null) return { kind: "unknown", because: `node ${name} has left the cluster` };
+  if (node === null) return { kind: "unknown", because: `node ${name} has left the cluster`, over: true };
   if (node.unschedulable && isMarked(node, incident)) return { kind: "done", because: `node ${name} is cordoned` };
   if (node.unschedulable) return { kind: "unknown", because: `node ${name} is cordoned, and not by us: our mark is not there` };
   return isMarked(node, incident)

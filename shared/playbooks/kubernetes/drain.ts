@@ -146,7 +146,7 @@ async function seen(plan: Plan, kept: Kept, reach: Reach, signal: AbortSignal): 
   const name = nodeOf(plan, NAME);
   const node = await nodeNow(name, uidIn(kept), api, signal);
   if (node === null)
-    return { kind: "unknown", because: `node ${name} has left the cluster: whether its pods were moved can no longer be seen` };
+    return { kind: "unknown", because: `node ${name} has left the cluster: whether its pods were moved can no longer be seen`, over: true };
   if (!node.unschedulable)
     return wasClosed(node, kept, plan.occasion.incident)
       ? { kind: "unknown", because: reopened(name) }

@@ -100,7 +100,7 @@ export function marking({ name, map, thing, wrongValue, rbac, consequences }: Ma
     async verify(plan, kept, reach, signal): Promise<Verification> {
       const { kind, at, title, marks } = subjectOf(plan, name, map, kept);
       const found = await (await reach.access.kubernetes(reach.cluster)).get(kind, at.namespace, at.name, signal);
-      if (found?.metadata.uid !== at.uid) return { kind: "unknown", because: `${title} is gone, and its ${map} with it` };
+      if (found?.metadata.uid !== at.uid) return { kind: "unknown", because: `${title} is gone, and its ${map} with it`, over: true };
       const former = formerIn(kept);
       const now = formerOf(found.metadata[map] ?? {}, marks);
       if (Object.entries(marks).every(([key, value]) => now[key] === wantedOf(value)))
