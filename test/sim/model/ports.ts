@@ -189,6 +189,7 @@ export class ContainerPorts {
     return this.#call(`send ${message.kind}`, "best effort", signal, (): Delivery => {
       if (engine.occurs("channel asks for patience", nth)) return { kind: "retry", because: "rate limited", afterMs: 30_000 };
       if (engine.occurs("channel refuses", nth, 0.1)) return { kind: "permanent", because: "no such topic" };
+      if (message.kind === "slack-bot" || message.kind === "bus") throw new Error(`no channel of the simulation is a ${message.kind}`);
       const refused = message.kind === "slack" ? slackRefuses(message.payload) : snsRefuses(message);
       if (refused !== null) throw new Error(`the channel would refuse our message: ${refused}`);
       const incident = message.kind === "sns" ? incidentOf(message.body) : incidentIn(message.payload);
