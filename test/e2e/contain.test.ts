@@ -317,6 +317,7 @@ test("what was done is taken back by the same tool: the service's count and scal
     code: 1,
     out: expect.stringContaining("nothing fits"),
   });
+  expect(await responder("status")).toMatchObject({ code: 0 });
   const shown = await responder("show", incident);
   expect(shown).toMatchObject({ code: 0, out: expect.stringContaining("ecs:stop-task") });
 });

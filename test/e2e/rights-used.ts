@@ -47,7 +47,7 @@ export const iamAction = ({ service, action }: Pick<Call, "service" | "action">)
   return ACTIONS[name] ?? name;
 };
 
-/** Rights that AWS uses on the function's behalf: no call of the function shows them. */
+/** Rights whose use no call of these runs shows: AWS uses them on the function's behalf, or what they are for takes longer than a run. */
 const ON_ITS_BEHALF: readonly { readonly actions: readonly string[]; readonly of: readonly FunctionKey[]; readonly because: string }[] = [
   { actions: ["logs:CreateLogStream", "logs:PutLogEvents"], of: FUNCTIONS, because: "Lambda writes the function's own log with its role" },
   {
@@ -74,6 +74,27 @@ const ON_ITS_BEHALF: readonly { readonly actions: readonly string[]; readonly of
     actions: ["dynamodb:BatchWriteItem", "s3:PutObject"],
     of: ["sweep"],
     because: "it records what the stream lost, and in these runs the stream loses nothing (test/audit plays it)",
+  },
+  {
+    actions: [
+      "cloudwatch:GetMetricData",
+      "dynamodb:BatchWriteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "logs:FilterLogEvents",
+      "s3:PutObject",
+      "sqs:SendMessage",
+    ],
+    of: ["refetch"],
+    because:
+      "it compares what is more than six minutes old, and no run is that long (test/pipeline/refetch.test.ts plays it)",
+  },
+  {
+    actions: ["ec2:DescribeInstances"],
+    of: ["sweep"],
+    because:
+      "it asks whether a machine runs whose sensor has been silent for minutes, longer than these runs (test/pipeline/sensors.test.ts)",
   },
   { actions: ["s3:ListBucket"], of: ["ingest"], because: "Lambda looks at the bucket before it keeps a batch that failed there" },
 ];

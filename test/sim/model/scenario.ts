@@ -213,7 +213,12 @@ export class Scenario {
           world.observe();
         });
     };
-    accident("task exits", "a task exits", 2, (at) => world.exitTask(draw(`exits ${at}`)));
+    accident("task exits", "a task exits", 2, (at) => {
+      const gone = world.exitTask(draw(`exits ${at}`));
+      // Whoever protected it protects nobody any more: its mark went with it.
+      if (gone !== null) this.#system.protectedAtMs.delete(gone);
+      return gone;
+    });
     accident("pod replaced", "a pod is replaced", 2, () => world.replacePod("shop"));
     accident("name reused", "a pod's name is reused", 2, () => world.replacePod("db"));
     accident("container restarts", "a container restarts", 2, (at) => world.restartContainer(draw(`restarts ${at}`)));
