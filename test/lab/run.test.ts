@@ -45,7 +45,7 @@ test("an entry that does not exist is refused with the known ones", () => {
   const { status, stderr } = run("strat");
   expect([status, stderr]).toEqual([
     1,
-    "no such entry: strat. Known: start, alert, test, check, adversarial, bench, responder, member-template, rbac, deploy\n",
+    "no such entry: strat. Known: start, alert, test, check, adversarial, sim, bench, responder, member-template, rbac, deploy\n",
   ]);
 });
 

@@ -27,7 +27,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "denied awaiting",
     "expired given",
   ],
-  note: ["- pending", "pending sending", "sending sending", "sending sent", "sending pending", "sending dead"],
+  // pending pending: waits for its turn at the channel, not an attempt.
+  note: ["- pending", "pending pending", "pending sending", "sending sending", "sending sent", "sending pending", "sending dead"],
   incident: ["- open", "open open", "open closed"],
 };
 
