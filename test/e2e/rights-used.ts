@@ -87,8 +87,7 @@ const ON_ITS_BEHALF: readonly { readonly actions: readonly string[]; readonly of
       "sqs:SendMessage",
     ],
     of: ["refetch"],
-    because:
-      "it compares what is more than six minutes old, and no run is that long (test/pipeline/refetch.test.ts plays it)",
+    because: "it compares what is more than six minutes old, and no run is that long (test/pipeline/refetch.test.ts plays it)",
   },
   {
     actions: ["ec2:DescribeInstances"],

@@ -294,14 +294,14 @@ const named = (write: import("#shared/ports/table.ts").Write): string => {
   return `${write.item.pk} ${write.item.sk}${state === undefined ? "" : ` ${String(state)}`}`;
 };
 
-/** What the service says of itself is about no incident. */
+/** Notices and digests are about no incident. */
 export const NOTICES = "notices";
 
 const incidentOf = (body: string): string => (JSON.parse(body) as { readonly incident?: string }).incident ?? NOTICES;
 
-/** As people read it: "incident `0123456789abcdef`". A notice begins with the service's own name. */
+/** As people read it: "incident `0123456789abcdef`". A notice begins with the service's own name, a digest with its count. */
 function incidentIn(payload: unknown): string {
   const { text = "" } = payload as { readonly text?: string };
-  if (text.startsWith("falco-responder: ")) return NOTICES;
+  if (/^(falco-responder: |\d+ more messages? about )/.test(text)) return NOTICES;
   return /incident `?([0-9a-f]{16})/.exec(JSON.stringify(payload))?.[1] ?? "";
 }

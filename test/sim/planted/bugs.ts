@@ -74,9 +74,9 @@ export const BUGS: readonly Bug[] = [
   one(
     "note marked before it is sent",
     "a crash in between loses the message",
-    "shared/pipeline/notify.ts",
-    "const delivery = await attempt(note, view, ports, signal);",
-    "await store(sent(note, told, clock.now()), note.version, table, signal);\n  const delivery = await attempt(note, view, ports, signal);",
+    "shared/pipeline/notify/deliver.ts",
+    "const delivery = hopeless(note, config) ?? (await tell(note, view, siblings, config, ports, signal));",
+    'await store({ ...settle(note, { kind: "sent", reference: null }, clock.now()), told }, note.version, table, signal);\n  const delivery = hopeless(note, config) ?? (await tell(note, view, siblings, config, ports, signal));',
   ),
   one(
     "notes never tried again",
@@ -106,13 +106,7 @@ export const BUGS: readonly Bug[] = [
     "return await playbooks[claim.action].verify(claim.plan, claim.kept ?? {}, reach, signal);",
     "await playbooks[claim.action].execute(claim.plan, claim.kept ?? {}, reach, signal);\n    return await playbooks[claim.action].verify(claim.plan, claim.kept ?? {}, reach, signal);",
   ),
-  one(
-    "switch not checked",
-    "a claim is made while everything is paused",
-    ACT,
-    '{ op: "check", key: SWITCH, when: { kind: "not-paused" } },',
-    "",
-  ),
+  one("switch not checked", "a claim is made while everything is paused", ACT, "...switchChecks(plan.workload.cluster),", ""),
   one(
     "approval not looked at again",
     "a yes is carried out on whom others protect by now",
@@ -120,7 +114,7 @@ export const BUGS: readonly Bug[] = [
     "const objection = await objectionTo(recorded.target.workload, action.action, ports, signal);",
     "const objection = null as string | null;",
   ),
-  one("no is a yes", "what a person denied is done", "shared/pipeline/operate.ts", 'state: isYes ? "given" : "denied"', 'state: "given"'),
+  one("no is a yes", "what a person denied is done", "shared/ledger/vote.ts", 'votes, state: "denied"', 'votes, state: "given"'),
   one(
     "generation reused",
     "what was taken back is done again",

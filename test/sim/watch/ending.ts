@@ -1,5 +1,6 @@
 import { actionKey } from "#shared/domain/action.ts";
 import type { Decision } from "#shared/domain/decision.ts";
+import { readDigest } from "#shared/ledger/digests.ts";
 import type { AlertBody, IncidentBody } from "#shared/ledger/incident.ts";
 import { unpack } from "#shared/ledger/items.ts";
 import { orderKey, receiptKey, seenKey } from "#shared/ledger/keys.ts";
@@ -123,7 +124,7 @@ function openDecision(decision: Decision, incident: string, target: string, { ta
 
 function everyMessageIsSentOrDead({ system, violated }: Sight): void {
   for (const item of system.table.ofType("note")) {
-    const note = readNote(item) ?? readNotice(item);
+    const note = readNote(item) ?? readNotice(item) ?? readDigest(item);
     if (note === null || (note.state !== "sent" && note.state !== "dead"))
       violated("every message is sent or dead", `${item.pk} ${item.sk} is ${String(item["state"])}`);
     if (note?.state === "dead" && !note.because) violated("every message is sent or dead", `${item.sk} is dead without a reason`);
