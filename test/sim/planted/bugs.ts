@@ -86,13 +86,6 @@ export const BUGS: readonly Bug[] = [
     "const sending = sendNotes([], ports, signal);",
   ),
   one(
-    "recorded once per name",
-    "an alert is taken for another of the same workload",
-    "shared/pipeline/respond.ts",
-    "const earlier = await recorded(entry.alert.id, table, signal);",
-    "const earlier = await recorded(entry.alert.containerId ?? entry.alert.id, table, signal);",
-  ),
-  one(
     "message done before it is stored",
     "trouble with the ledger loses the alert",
     "shared/pipeline/respond/batch.ts",
