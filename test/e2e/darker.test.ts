@@ -168,6 +168,15 @@ test("without a label the task is found on the instance of Falco's own task, and
 
 test("Slack is down: SNS hears at once, and Slack when it is back", async () => {
   const offender = at(await whole(), 0);
+  // Slack takes a message a second: those of the cases before may still wait for their turn.
+  await waitFor(
+    "nothing waits to be told",
+    async () => {
+      await invoke(world, "sweep");
+      return (await world.ledger()).items.every(({ type, state }) => type !== "note" || state === "sent" || state === "dead");
+    },
+    { deadlineMs: 120_000, everyMs: 2_000 },
+  );
   const had = { sns: world.inbox.messages().length, slack: world.slack.messages().length };
   world.slack.failWith(503);
   await world.ship(attackOnTask(offender, world.sensorOf(offender)));
