@@ -51,3 +51,22 @@ test("what the first incident did is still its own to take back, and nothing is 
   expect(stage.groups()).toEqual(FORMER);
   expect(await stage.say("undo", { incident: first })).toMatchObject({ because: expect.stringContaining("taken back before") });
 });
+
+test("an alert about a target that we have ended is not told again while that incident is open; when it is over, it opens one and is told", async () => {
+  for (const over of [true, false]) {
+    const stage = stageOf([of("ecs:stop-task")]);
+    const late = stage.alert();
+    await stage.send();
+    await stage.swept();
+    stage.world.later(60_000);
+    if (over) await closed(stage);
+    stage.world.later(60_000);
+    await stage.swept();
+    stage.heard();
+    await stage.send(late);
+    stage.world.later(60_000);
+    await stage.swept();
+    expect(stage.world.table.ofType("incident")).toHaveLength(over ? 2 : 1);
+    expect(stage.heard()).toHaveLength(over ? 1 : 0);
+  }
+});

@@ -48,7 +48,7 @@ export interface Recorded {
   readonly target: TargetBody | null;
 }
 
-/** `quiet`: the incident whose action caused this alert; nobody is told again. */
+/** The incident whose action caused this alert: while it is open, nobody is told again. */
 export interface Aftermath {
   readonly incident: string;
 }
@@ -154,9 +154,8 @@ async function plan(verdict: Verdict, aftermath: Aftermath | null, ports: Respon
     const recurrence = recurrenceFor(verdict.rule, ports.policy);
     writes.push(await climbWrite(about.subject, verdict.climbs, recurrence, table, nowMs, signal));
   }
-  if (aftermath === null) {
-    writes.push(...(await noteWrites(about, body, asks.length > 0, table, nowMs, signal)));
-  }
+  // When that incident is over, this alert has opened another: of that one nobody has heard.
+  if (incident !== aftermath?.incident) writes.push(...(await noteWrites(about, body, asks.length > 0, table, nowMs, signal)));
   return {
     writes,
     record: { incident, generation: about.generation, cluster: about.cluster, subject: about.subject, rule: about.rule, body, target },
