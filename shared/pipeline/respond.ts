@@ -125,7 +125,7 @@ function readBody(body: string): QueueEntry | Order | string {
 }
 
 /**
- * An alert whose target is gone or no longer found because we acted on it: it belongs to that incident, and nobody is told again.
+ * An alert whose target is gone or no longer found because we acted on it: it belongs to that incident, and nobody is told again while that is open.
  * Null: an alert of its own.
  */
 async function aftermathOf({ entry, resolution }: Verdict, { table }: RespondPorts, signal: AbortSignal): Promise<Aftermath | null> {
